@@ -1,0 +1,127 @@
+"""What the data package knows of tensors: a type, its conversions and three hooks.
+
+Nothing here imports the tensor; the tensor package registers itself. With nothing registered
+NumPy arrays take the tensor's place.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+
+def _keep(array: np.ndarray, owned: bool) -> np.ndarray:
+    return array
+
+
+def _entropy(generator: Any) -> int:
+    if generator is not None:
+        kind = type(generator).__name__
+        raise TypeError(f"generator must be a random generator or None, but got {kind}")
+    return secrets.randbits(63)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All that is registered, as one immutable value; the defaults are plain NumPy."""
+
+    kind: type = np.ndarray
+    to_array: Callable[[Any], np.ndarray] = np.asarray
+    from_array: Callable[[np.ndarray, bool], Any] = _keep
+    stack: Callable[[Sequence[Any]], Any] | None = None
+    immediate: Callable[[], AbstractContextManager] = nullcontext
+    batch_drawn: Callable[[], None] = bool
+    draw_seed: Callable[[Any], int] = _entropy
+
+
+_registry = Registry()
+
+
+def register_array_type(
+    kind: type,
+    to_array: Callable[[Any], np.ndarray],
+    from_array: Callable[[np.ndarray, bool], Any],
+    stack: Callable[[Sequence[Any]], Any] | None = None,
+) -> None:
+    """Make `kind` the tensor type that samples may hold and that batches are made of.
+
+    `to_array(tensor)` gives its values as an array, without a copy where it can.
+    `from_array(array, owned)` makes a tensor; `owned` says that nobody else can write the
+    memory, so that it may be adopted without a copy. A dtype without a tensor is a TypeError.
+    `stack(tensors)` joins tensors of one shape on a new first axis, promoting their dtypes;
+    without it they are joined as arrays.
+    """
+    _register(kind=kind, to_array=to_array, from_array=from_array, stack=stack)
+
+
+def register_hooks(
+    immediate: Callable[[], AbstractContextManager] | None = None,
+    batch_drawn: Callable[[], None] | None = None,
+    draw_seed: Callable[[Any], int] | None = None,
+) -> None:
+    """Register what surrounds loading; a hook left out stays as it is.
+
+    `immediate()` gives the context in which dataset, transform and collate code runs.
+    `batch_drawn()` is called when a batch is asked for, before anything is read.
+    `draw_seed(generator)` draws a seed of 0 to 2**63 - 1 from a generator of the framework,
+    or from the default one for None; any other object is a TypeError.
+    """
+    hooks = {"immediate": immediate, "batch_drawn": batch_drawn, "draw_seed": draw_seed}
+    _register(**{name: hook for name, hook in hooks.items() if hook is not None})
+
+
+def _register(**changes: Any) -> None:
+    global _registry
+    _registry = replace(_registry, **changes)
+
+
+def is_array(value: Any) -> bool:
+    """Tell whether `value` is a NumPy array or a tensor."""
+    return isinstance(value, np.ndarray) or is_tensor(value)
+
+
+def is_tensor(value: Any) -> bool:
+    """Tell whether `value` is of the registered type."""
+    return isinstance(value, _registry.kind)
+
+
+def to_array(value: Any) -> np.ndarray:
+    """Give a tensor, an array, a number or a nested list as a NumPy array."""
+    if isinstance(value, _registry.kind):
+        return _registry.to_array(value)
+    return np.asarray(value)
+
+
+def from_array(array: np.ndarray, owned: bool = False) -> Any:
+    """Make a tensor of an array; `owned` says that nobody else can write its memory."""
+    return _registry.from_array(array, owned)
+
+
+def stack(values: Sequence[Any]) -> Any:
+    """Join tensors or arrays of one shape into one tensor, on a new first axis."""
+    if _registry.stack is not None:
+        tensors = [value if is_tensor(value) else from_array(value) for value in values]
+        return _registry.stack(tensors)
+    return from_array(np.stack([to_array(value) for value in values]), owned=True)
+
+
+def immediate() -> AbstractContextManager:
+    """Give the context in which the user's loading code runs."""
+    return _registry.immediate()
+
+
+def batch_drawn() -> None:
+    """Tell the framework that a batch has been asked for."""
+    _registry.batch_drawn()
+
+
+def draw_seed(generator: Any = None) -> int:
+    """Draw a seed from a generator of the framework or of NumPy; None is the default one."""
+    if hasattr(generator, "integers"):
+        return int(generator.integers(2**63))
+    return _registry.draw_seed(generator)

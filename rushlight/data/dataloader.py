@@ -1,0 +1,252 @@
+"""The DataLoader: which samples, in what order, how many together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from . import arrays
+from .collate import default_collate, default_convert
+from .dataset import IterableDataset
+from .fetch import MapFetcher, StreamFetcher
+from .order import batch_count
+from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+
+Batch = TypeVar("Batch")
+FIXED = frozenset(
+    ["batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"]
+)
+
+
+class DataLoader(Generic[Batch]):
+    """Feeds a dataset to a training loop, batch by batch; every `iter` is a new pass.
+
+    `batch_size=None` yields single samples, converted by `default_convert`. `shuffle=True`
+    draws each pass's order from `generator`, or from the framework's default one. `sampler`
+    gives the indices and `batch_sampler` lists of them. `collate_fn` makes a batch of a list of
+    samples (default: `default_collate`). `drop_last` leaves out a short last batch.
+
+    The options of worker processes and of pinned memory are checked and kept; batches are made
+    in the main process, whatever they say. Options that contradict each other are a ValueError,
+    of a wrong type a TypeError; `timeout` without workers is an AssertionError when iterated.
+
+    >>> for batch in DataLoader([1, 2, 3, 4, 5], batch_size=2):
+    ...     print(batch.tolist())
+    [1, 2]
+    [3, 4]
+    [5]
+    """
+
+    _initialized = False
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Sampler | Iterable | None = None,
+        batch_sampler: Sampler[list] | Iterable[list] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[list], Batch] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Any = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+    ):
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _check_callable("collate_fn", collate_fn)
+        _check_callable("worker_init_fn", worker_init_fn)
+        if isinstance(dataset, IterableDataset):
+            _check_stream(shuffle, sampler, batch_sampler)
+        _check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)
+        self.dataset = dataset
+        self.num_workers = num_workers
+        self.prefetch_factor = 2 if num_workers > 0 and prefetch_factor is None else prefetch_factor
+        self.pin_memory = pin_memory
+        self.pin_memory_device = pin_memory_device
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
+        self.in_order = in_order
+        self.generator = generator
+        self.persistent_workers = persistent_workers
+        if sampler is None:
+            sampler = _default_sampler(dataset, shuffle, generator)
+        if batch_sampler is not None:
+            batch_size = None
+        elif batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
+        if collate_fn is None:
+            collate_fn = default_convert if batch_sampler is None else default_collate
+        self.collate_fn = collate_fn
+        self._initialized = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._initialized and name in FIXED:
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def multiprocessing_context(self) -> Any:
+        """The multiprocessing context that workers start in; a start method's name sets it."""
+        return self._multiprocessing_context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: Any) -> None:
+        self._multiprocessing_context = _checked_context(context, self.num_workers)
+
+    def __iter__(self) -> DataLoaderIterator[Batch]:
+        return DataLoaderIterator(self)
+
+    def __len__(self) -> int:
+        if not isinstance(self.dataset, IterableDataset):
+            return len(self._index_sampler)
+        length = len(self.dataset)
+        if self.batch_size is None:
+            return length
+        return batch_count(length, self.batch_size, self.drop_last)
+
+    @property
+    def _index_sampler(self) -> Any:
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def _fetcher(self) -> Callable[[Any], Batch]:
+        batched = self.batch_sampler is not None
+        if isinstance(self.dataset, IterableDataset):
+            return StreamFetcher(self.dataset, batched, self.collate_fn, self.drop_last)
+        return MapFetcher(self.dataset, batched, self.collate_fn)
+
+
+class DataLoaderIterator(Iterator[Batch]):
+    """One pass over a DataLoader; several may be under way at once."""
+
+    def __init__(self, loader: DataLoader[Batch]):
+        if loader.timeout != 0 and loader.num_workers == 0:
+            raise AssertionError(
+                f"timeout={loader.timeout} needs worker processes; set num_workers > 0"
+            )
+        self._index_sampler = loader._index_sampler
+        self._indices = iter(self._index_sampler)
+        with arrays.immediate():
+            self._fetch = loader._fetcher()
+
+    def __next__(self) -> Batch:
+        arrays.batch_drawn()
+        index = next(self._indices)
+        with arrays.immediate():
+            return self._fetch(index)
+
+    def __len__(self) -> int:
+        return len(self._index_sampler)
+
+
+class EndlessSampler(Sampler[None]):
+    """Yields None without end: a stream decides by itself what comes next and when it ends."""
+
+    def __iter__(self) -> Iterator[None]:
+        while True:
+            yield None
+
+
+def _default_sampler(dataset: Any, shuffle: bool | None, generator: Any) -> Sampler:
+    if isinstance(dataset, IterableDataset):
+        return EndlessSampler()
+    if shuffle:
+        return RandomSampler(dataset, generator=generator)
+    return SequentialSampler(dataset)
+
+
+def _check_workers(
+    num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool
+) -> None:
+    if num_workers < 0:
+        raise ValueError(
+            "num_workers option should be non-negative; "
+            "use num_workers=0 to load in the main process."
+        )
+    if timeout < 0:
+        raise ValueError("timeout option should be non-negative")
+    if num_workers == 0 and prefetch_factor is not None:
+        raise ValueError(
+            "prefetch_factor option could only be specified with workers: "
+            "set num_workers > 0, or prefetch_factor to None."
+        )
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
+    if persistent_workers and num_workers == 0:
+        raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _check_callable(name: str, value: Any) -> None:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} should be callable, but got {type(value).__name__}")
+
+
+def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> None:
+    given = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                "DataLoader with IterableDataset: "
+                f"expected unspecified {name} option, but got {name}={value}"
+            )
+
+
+def _check_batching(
+    batch_size: int | None,
+    shuffle: bool | None,
+    sampler: Any,
+    batch_sampler: Any,
+    drop_last: bool,
+) -> None:
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "batch_sampler option is mutually exclusive "
+                "with batch_size, shuffle, sampler, and drop_last"
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError(
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+        )
+
+
+def _checked_context(context: Any, num_workers: int) -> Any:
+    if context is None:
+        return None
+    if num_workers == 0:
+        raise ValueError(
+            "multiprocessing_context can only be used with workers (num_workers > 0), "
+            f"but got num_workers={num_workers}"
+        )
+    import multiprocessing  # here, because importing rushlight must stay quick
+
+    if isinstance(context, str):
+        methods = multiprocessing.get_all_start_methods()
+        if context not in methods:
+            raise ValueError(
+                "multiprocessing_context option should specify a valid start method in "
+                f"{methods!r}, but got multiprocessing_context={context!r}"
+            )
+        return multiprocessing.get_context(context)
+    if not isinstance(context, multiprocessing.context.BaseContext):
+        raise TypeError(
+            "multiprocessing_context option should be a valid context object or a string "
+            f"specifying the start method, but got multiprocessing_context={context}"
+        )
+    return context
