@@ -19,6 +19,10 @@ def _keep(array: np.ndarray, owned: bool) -> np.ndarray:
     return array
 
 
+def _do_nothing() -> None:
+    pass
+
+
 def _entropy(generator: Any) -> int:
     if generator is not None:
         kind = type(generator).__name__
@@ -35,7 +39,7 @@ class Registry:
     from_array: Callable[[np.ndarray, bool], Any] = _keep
     stack: Callable[[Sequence[Any]], Any] | None = None
     immediate: Callable[[], AbstractContextManager] = nullcontext
-    batch_drawn: Callable[[], None] = bool
+    batch_drawn: Callable[[], None] = _do_nothing
     draw_seed: Callable[[Any], int] = _entropy
 
 

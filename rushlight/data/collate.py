@@ -160,12 +160,10 @@ def _collate_sequences(batch: Sequence[Sequence], field: str) -> Any:
                 f"{field} has {len(first)} items in sample 0 and {len(sample)} in sample {place}; "
                 "give the DataLoader a collate_fn that pads them to one size"
             )
-    if _is_named_tuple(first):
-        names = [f"{field}.{name}" for name in first._fields]
-    else:
-        names = [f"{field}[{place}]" for place in range(len(first))]
+    named = getattr(first, "_fields", None) if isinstance(first, tuple) else None
+    parts = [f".{name}" for name in named] if named else [f"[{i}]" for i in range(len(first))]
     columns = zip(*batch, strict=True)
-    collated = [_collate(column, name) for column, name in zip(columns, names, strict=True)]
+    collated = [_collate(column, field + part) for column, part in zip(columns, parts, strict=True)]
     return type(first)(*collated) if _is_named_tuple(first) else _rebuild_sequence(first, collated)
 
 
@@ -233,7 +231,7 @@ def _rebuild_mapping(model: Mapping, values: dict) -> Mapping:
             clone = copy.copy(model)
             clone.update(values)
             return clone
-        return type(model)(values)
+        return type(model)(values)  # type: ignore[call-arg]
     except TypeError:
         return values
 
@@ -247,7 +245,7 @@ def _rebuild_sequence(model: Sequence, values: list) -> Sequence:
             for place, value in enumerate(values):
                 clone[place] = value
             return clone
-        return type(model)(values)
+        return type(model)(values)  # type: ignore[call-arg]
     except TypeError:
         return values
 

@@ -114,7 +114,7 @@ class DataLoader(Generic[Batch]):
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
             return len(self._index_sampler)
-        length = len(self.dataset)
+        length = len(self.dataset)  # type: ignore[arg-type]
         if self.batch_size is None:
             return length
         return batch_count(length, self.batch_size, self.drop_last)

@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
 from . import arrays
+from .located import Located, describe
 from .order import random_stream
 
 Sample = TypeVar("Sample")
@@ -35,7 +36,7 @@ class Dataset(Generic[Sample]):
     def __getitem__(self, index: Any) -> Sample:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other: Dataset) -> ConcatDataset:
+    def __add__(self, other: Dataset) -> Dataset:
         return ConcatDataset([self, other])
 
 
@@ -55,7 +56,7 @@ class IterableDataset(Dataset[Sample], Iterable[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         raise NotImplementedError
 
-    def __add__(self, other: Dataset) -> ChainDataset:
+    def __add__(self, other: Dataset) -> Dataset:
         return ChainDataset([self, other])
 
 
@@ -213,12 +214,22 @@ class Subset(Dataset[Sample]):
         return len(self.indices)
 
 
-def read_many(dataset: Any, indices: list) -> list:
-    """Read several samples, by the dataset's `__getitems__` where it has one."""
+def read_many(dataset: Any, indices: Any) -> Any:
+    """Read several samples at once where the dataset has `__getitems__`, else one by one."""
     read = getattr(dataset, "__getitems__", None)
-    if callable(read):
+    if not callable(read):
+        return read_each(dataset, list(indices))
+    with Located(lambda: describe("reading", indices, dataset)):
         return read(indices)
-    return [dataset[index] for index in indices]
+
+
+def read_each(dataset: Any, indices: list) -> list:
+    """Read samples one by one; an error says at which it arose."""
+    samples: list = []
+    with Located(lambda: describe("reading", indices[len(samples)], dataset)):
+        for index in indices:
+            samples.append(dataset[index])
+    return samples
 
 
 def random_split(
@@ -254,7 +265,7 @@ def _counts(total: int, lengths: list[int | float]) -> list[int]:
         )
     if min(lengths, default=0) < 0:
         raise ValueError(f"lengths must not be negative, but got {lengths}")
-    return [operator.index(length) for length in lengths]
+    return [operator.index(length) for length in lengths]  # type: ignore[arg-type]
 
 
 def _counts_of_fractions(total: int, fractions: list[int | float]) -> list[int]:

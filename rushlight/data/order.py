@@ -60,7 +60,7 @@ class BlockOrder(Sequence[int]):
         self.length = length
         self.block_size = block_size
         self.make_block = make_block
-        self._cached: tuple[int, np.ndarray | None] = (-1, None)
+        self._cached = (-1, np.empty(0, dtype=np.int64))
 
     def __len__(self) -> int:
         return self.length

@@ -204,7 +204,7 @@ class WeightedRandomSampler(OrderedSampler[int]):
             problem = "a weight is infinite or NaN"
         elif (weights < 0).any():
             problem = "a weight is negative"
-        elif weights.sum() <= 0:
+        elif not weights.any():
             problem = "the weights add up to 0"
         if problem is not None:
             raise RuntimeError(f"invalid multinomial distribution ({problem})")
@@ -269,7 +269,8 @@ class BatchSampler(Sampler[list[int]]):
             yield batch
 
     def __len__(self) -> int:
-        return batch_count(len(self.sampler), self.batch_size, self.drop_last)
+        length = len(self.sampler)  # type: ignore[arg-type]
+        return batch_count(length, self.batch_size, self.drop_last)
 
 
 def _check_positive(name: str, value: Any) -> None:

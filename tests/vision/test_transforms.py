@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+
+from rushlight.data import arrays
+from rushlight.vision.transforms import Compose, Lambda, Normalize, ToTensor
+
+pytestmark = pytest.mark.usefixtures("plain_arrays")
+
+GREY = np.array([[0, 51], [102, 255]], dtype=np.uint8)
+COLOUR = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+
+
+def test_grey_becomes_one_channel_from_zero_to_one():
+    image = ToTensor()(GREY)
+    assert image.dtype == np.float32
+    assert np.array_equal(image, GREY[None] / np.float32(255))
+
+
+def test_channels_come_first_and_memory_is_in_order():
+    image = ToTensor()(COLOUR)
+    assert image.shape == (3, 2, 2)
+    assert np.array_equal(image[1], COLOUR[..., 1] / np.float32(255))
+    assert image.flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
+def test_other_dtypes_keep_their_values(dtype):
+    pixels = COLOUR.astype(dtype)
+    image = ToTensor()(pixels)
+    assert image.dtype == dtype
+    assert np.array_equal(image, pixels.transpose(2, 0, 1))
+    assert not np.shares_memory(image, pixels)
+
+
+@pytest.mark.parametrize(("mode", "white"), [("L", 255), ("RGB", (255, 255, 255)), ("1", 1)])
+def test_pillow_images(mode, white):
+    pillow = pytest.importorskip("PIL.Image")
+    image = ToTensor()(pillow.new(mode, (3, 2), white))
+    assert image.dtype == np.float32
+    assert image.shape == (len(mode) if mode == "RGB" else 1, 2, 3)
+    assert (image == 1).all()
+
+
+BAD_IMAGES = [
+    (ToTensor(), [[1, 2]], TypeError, "PIL Image or ndarray"),
+    (ToTensor(), np.zeros(3), ValueError, "Got 1 dimensions"),
+    (ToTensor(), np.zeros((1, 2, 3, 4)), ValueError, "Got 4 dimensions"),
+    (Normalize([0], [1]), [[1.0]], TypeError, "Tensor Image"),
+    (Normalize([0], [1]), COLOUR, TypeError, "float tensor. Got uint8"),
+    (Normalize([0], [1]), np.zeros((2, 2)), ValueError, r"\(2, 2\)"),
+    (Normalize([0], [0]), np.zeros((1, 2, 2)), ValueError, "std evaluated to zero"),
+    (Normalize([0], [1e-60]), np.zeros((1, 2, 2), "f4"), ValueError, "zero.*float32"),
+    (Normalize([0, 0], [1, 1]), np.zeros((3, 2, 2)), ValueError, "broadcast"),
+]
+
+
+@pytest.mark.parametrize(("transform", "image", "kind", "message"), BAD_IMAGES)
+def test_bad_images(transform, image, kind, message):
+    with pytest.raises(kind, match=message):
+        transform(image)
+
+
+@pytest.mark.parametrize("lead", [(), (4,)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normalise_by_channel(dtype, lead):
+    image = np.random.default_rng(0).random((*lead, 3, 2, 2)).astype(dtype)
+    before = image.copy()
+    mean, std = [0.1, 0.2, 0.3], [0.5, 0.6, 0.7]
+    found = Normalize(mean, std, inplace=True)(image)
+    assert found.dtype == dtype
+    for channel in range(3):
+        shifted = image[..., channel, :, :] - np.dtype(dtype).type(mean[channel])
+        expected = shifted / np.dtype(dtype).type(std[channel])
+        assert np.array_equal(found[..., channel, :, :], expected)
+    assert np.array_equal(image, before)
+
+
+def test_one_number_serves_all_channels():
+    image = np.ones((2, 1, 1))
+    assert Normalize(0.5, 0.25)(image).tolist() == [[[2]], [[2]]]
+    assert Normalize([0.5], [0.25])(image).tolist() == [[[2]], [[2]]]
+
+
+def test_tensors_go_in_and_come_out():
+    class Tensor:
+        def __init__(self, values):
+            self.values = values
+
+    arrays.register_array_type(
+        Tensor, lambda tensor: tensor.values, lambda array, owned: Tensor(array)
+    )
+    found = Compose([ToTensor(), Normalize((0.5,), (0.5,))])(GREY)
+    assert isinstance(found, Tensor)
+    assert found.values.max() == 1
+
+
+def test_compose_applies_in_order():
+    assert Compose([Lambda(lambda x: x + 1), Lambda(lambda x: x * 2)])(3) == 8
+    assert Compose([])(3) == 3
+
+
+def test_lambda_needs_a_function():
+    with pytest.raises(TypeError, match="lambd should be callable, got 'int'"):
+        Lambda(3)
+
+
+def test_repr():
+    steps = Compose([ToTensor(), Normalize((0.5,), (0.25,)), Lambda(abs)])
+    assert repr(steps) == (
+        "Compose(\n    ToTensor()\n    Normalize(mean=(0.5,), std=(0.25,))\n    Lambda()\n)"
+    )
