@@ -77,22 +77,18 @@ def _collate(batch: Sequence[Any], field: str) -> Any:
 
 
 def _collate_arrays(batch: Sequence[Any], field: str) -> Any:
-    values = [
-        value if arrays.is_tensor(value) else _as_array(value, field, place)
-        for place, value in enumerate(batch)
-    ]
+    # As in PyTorch, a number may stand among arrays, but not among tensors.
+    fitting = (np.ndarray, np.generic, Number) if isinstance(batch[0], np.ndarray) else np.ndarray
+    for place, value in enumerate(batch):
+        if not isinstance(value, fitting) and not arrays.is_tensor(value):
+            raise _not_collatable(field, place, type(value))
+    values = [value if arrays.is_tensor(value) else np.asarray(value) for value in batch]
     _check_shapes([tuple(value.shape) for value in values], field)
     plain = all(type(value) is np.ndarray for value in values)
     if plain and len({value.dtype for value in values}) == 1:
         _check_kind(values[0].dtype, field)
         return _with_field(field, arrays.from_array, np.stack(values), True)
     return _with_field(field, arrays.stack, values)
-
-
-def _as_array(value: Any, field: str, place: int) -> np.ndarray:
-    if not isinstance(value, np.ndarray | np.generic | Number):
-        raise _not_collatable(field, place, type(value))
-    return np.asarray(value)
 
 
 def _collate_numbers(batch: Sequence[Any], field: str) -> Any:

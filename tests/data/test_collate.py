@@ -186,6 +186,11 @@ def test_unequal_tensors_are_named_too(tensor):
         default_collate([{"x": tensor([1])}, {"x": tensor([1, 2])}])
 
 
+def test_a_number_among_tensors_is_refused(tensor):
+    with pytest.raises(TypeError, match=r"int.* of sample 1"):
+        default_collate([tensor([1, 2]), 1])
+
+
 def test_a_dtype_without_tensor_names_its_field(tensor):
     with pytest.raises(TypeError, match="uint16") as caught:
         default_collate([{"depth": np.zeros(2, "u2")}])
