@@ -1,0 +1,345 @@
+"""The recorder: nodes are recorded at once and computed together at sync points.
+
+Every thread has its own recorder.  `record` appends a node; `compute` runs everything pending
+that is still reachable.  What is reachable, and which inputs may be overwritten, is read from
+CPython's reference counts: a node that anything but the pending graph refers to must survive.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from rushlight.graph.buffer import Buffer
+from rushlight.graph.node import INPUT, Failure, Node, Origin, Primitive
+from rushlight.graph.program import Binding, Engine, Equation, EquationError, Graph, Leaf, Program
+from rushlight.graph.spec import Spec
+
+HARD_LIMIT = 20_000
+SOFT_NODES, SOFT_BYTES, SOFT_OPERATIONS = 256, 64 << 20, 50_000_000
+
+_NOT_PENDING = -1
+_computing = threading.RLock()
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+_loaders: dict[str, Callable[[], Any]] = {}
+_loaded: dict[str, Any] = {}
+
+
+def provide(name: str, loader: Callable[[], Any]) -> None:
+    """Say how to load the "engine", or the "evaluate" function of immediate mode, when needed."""
+    _loaders[name] = loader
+    _loaded.pop(name, None)
+    if name == "engine":
+        PROGRAMS.clear()
+
+
+def _provided(name: str) -> Any:
+    if name not in _loaded:
+        _loaded[name] = _loaders[name]()
+    return _loaded[name]
+
+
+def engine() -> Engine:
+    """The engine that computes recorded graphs; loaded when first needed."""
+    return _provided("engine")
+
+
+class Recorder:
+    """What one thread has recorded and not computed yet."""
+
+    def __init__(self) -> None:
+        self.pending: list[Node] = []
+        self.journal: dict[Any, Any] = {}
+        self.immediate = False
+        self._measured = self._bytes = self._operations = 0
+        _recorders.add(self)
+
+    def remember(self, holder: Any, value: Any) -> None:
+        """Keep a cell's or generator's value at the last sync point, to restore after an error."""
+        self.journal.setdefault(holder, value)
+
+    def soft_cut(self) -> None:
+        """Compute what is pending if it has grown large."""
+        pending = self.pending
+        for node in pending[self._measured :]:
+            self._bytes += node.spec.nbytes
+            self._operations += _operations(node)
+            for source in node.inputs:
+                if source.primitive is INPUT:
+                    self._bytes += source.spec.nbytes
+        self._measured = len(pending)
+        if (
+            self._measured > SOFT_NODES
+            or self._bytes > SOFT_BYTES
+            or self._operations > SOFT_OPERATIONS
+        ):
+            self.compute()
+
+    def compute(self) -> None:
+        """Compute everything pending that is still reachable."""
+        with _computing:
+            pending, self.pending = self.pending, []
+            journal, self.journal = self.journal, {}
+            self._measured = self._bytes = self._operations = 0
+            if pending:
+                _compute(pending, journal)
+
+
+class _Local(threading.local):
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+
+
+_local = _Local()
+
+
+def recorder() -> Recorder:
+    """This thread's recorder."""
+    return _local.recorder
+
+
+def record(
+    primitive: Primitive,
+    inputs: tuple[Node, ...],
+    attributes: tuple,
+    numbers: tuple,
+    spec: Spec,
+    origin: Origin | None = None,
+) -> Node:
+    """Record one primitive; its value is computed at the next sync point."""
+    node = Node(primitive, inputs, attributes, numbers, spec, origin)
+    mine = _local.recorder
+    if mine.immediate:
+        _evaluate_now(node)
+        return node
+    pending = mine.pending
+    pending.append(node)
+    if len(pending) >= HARD_LIMIT:
+        mine.compute()
+    return node
+
+
+def value_of(node: Node) -> Buffer:
+    """The node's computed value; a sync point if it is pending."""
+    if node.buffer is None:
+        if node.primitive.family == "literal":
+            node.buffer = _provided("evaluate")(node)
+            return node.buffer
+        _local.recorder.compute()
+        if node.buffer is None:
+            _compute_elsewhere()
+    if type(node.buffer) is Failure:
+        node.buffer.reraise()
+    return node.buffer
+
+
+def _compute_elsewhere() -> None:
+    """Compute what other threads have pending."""
+    for other in list(_recorders):
+        if other is not _local.recorder:
+            other.compute()
+
+
+def _evaluate_now(node: Node) -> None:
+    for source in node.inputs:
+        value_of(source)
+    try:
+        node.buffer = _provided("evaluate")(node)
+    except Exception as error:
+        raise _located(error, node) from None
+    node.inputs = ()
+
+
+def _operations(node: Node) -> int:
+    """About how many arithmetic operations a node takes."""
+    if node.primitive.family != "contraction":
+        return node.spec.size
+    left = node.inputs[0].spec.shape
+    contracted = 1
+    for axis in node.attributes[2]:
+        contracted *= left[axis]
+    return 2 * node.spec.size * contracted
+
+
+def _find_live(pending: list[Node], references=sys.getrefcount) -> tuple[list[Node], list[bool]]:
+    """The nodes to compute, in recorded order, and which of them must survive.
+
+    Leaves `uses` of every source counting the references that pending nodes hold.
+    """
+    for node in pending:
+        node.slot = _NOT_PENDING
+        for source in node.inputs:
+            source.uses += 1
+    source = None  # a loop variable would count as one more reference
+    live, survives = [], []
+    for node in reversed(pending):
+        if references(node) - node.uses > _UNREFERENCED:
+            survives.append(True)
+        elif node.slot is None:
+            survives.append(False)
+        else:
+            continue
+        live.append(node)
+        for source in node.inputs:
+            source.slot = None
+        source = None
+    live.reverse()
+    survives.reverse()
+    return live, survives
+
+
+def _count_unreferenced() -> int:
+    """What `sys.getrefcount` says in the loop of `_find_live` for a node held only by the list."""
+    counts = []
+    for node in reversed([Node(INPUT, (), (), (), None), Node(INPUT, (), (), (), None)]):
+        counts.append(sys.getrefcount(node))
+    return counts[0]
+
+
+_UNREFERENCED = _count_unreferenced()
+
+
+def _compute(pending: list[Node], journal: dict) -> None:
+    for value in journal.values():
+        if type(value) is Node:
+            value.uses += 1
+    try:
+        live, survives = _find_live(pending)
+        if live:
+            _run(live, survives)
+    except BaseException as error:
+        for node in pending:
+            if node.buffer is None:
+                node.buffer = Failure(error)
+        for holder, value in journal.items():
+            holder.restore(value)
+        raise
+    finally:
+        for value in journal.values():
+            if type(value) is Node:
+                value.uses = 0
+        for node in pending:
+            for source in node.inputs:
+                source.uses = 0
+            node.inputs = ()
+
+
+def _run(live: list[Node], survives: list[bool]) -> None:
+    """Look the program of this structure up, or plan it, and run it."""
+    leaves: dict[Node, int] = {}
+    structure: list = []
+    numbers: list = []
+    for position, node in enumerate(live):
+        node.slot = position
+        structure += (node.primitive, node.attributes, node.spec.pattern)
+        for source in node.inputs:
+            if source.buffer is None and source.slot is not None and source.slot >= 0:
+                structure.append(source.slot)
+            else:
+                structure.append(-1 - leaves.setdefault(source, len(leaves)))
+        if node.numbers:
+            numbers += node.numbers
+    source = None
+    donated = _prepare_leaves(leaves)
+    structure += survives
+    structure += donated
+    structure += [_structure_of(leaf) for leaf in leaves]
+    key = tuple(structure)
+    program = PROGRAMS.get(key)
+    if program is None:
+        graph = _describe(live, survives, leaves, donated)
+        program = PROGRAMS[key] = engine().plan(graph)
+    specs = (*[leaf.spec for leaf in leaves], *[node.spec for node in live])
+    binding = Binding(tuple([leaf.buffer for leaf in leaves]), numbers, specs)
+    try:
+        results = program.run(binding)
+    except EquationError as failure:
+        raise _located(failure.error, live[failure.equation]) from failure.error
+    survivors = [node for node, kept in zip(live, survives, strict=True) if kept]
+    try:
+        _hand_over(survivors, results)
+    except KeyboardInterrupt:
+        _hand_over(survivors, results)
+        raise
+
+
+def _hand_over(survivors: list[Node], results: list[Buffer]) -> None:
+    for node, buffer in zip(survivors, results, strict=True):
+        node.buffer = buffer
+
+
+def _prepare_leaves(leaves: dict[Node, int], references=sys.getrefcount) -> list[bool]:
+    """Make sure every leaf has its value; say which ones nothing else holds."""
+    donated = []
+    for leaf in leaves:
+        buffer = leaf.buffer
+        if buffer is None:
+            if leaf.primitive.family == "literal":
+                donated.append(False)
+                continue
+            buffer = _value_from_elsewhere(leaf)
+        elif type(buffer) is Failure:
+            buffer.reraise()
+        donated.append(
+            references(leaf) - leaf.uses == _UNREFERENCED
+            and references(buffer) == _UNSHARED_BUFFER
+            and not buffer.is_exported
+        )
+    return donated
+
+
+def _value_from_elsewhere(leaf: Node) -> Buffer:
+    _compute_elsewhere()
+    if type(leaf.buffer) is Failure:
+        leaf.buffer.reraise()
+    if leaf.buffer is None:
+        raise RuntimeError(f"{leaf} was recorded by a thread that ended before computing it")
+    return leaf.buffer
+
+
+def _count_unshared_buffer() -> int:
+    """What `sys.getrefcount` says in `_prepare_leaves` for a buffer that only its leaf holds."""
+    holder = Node(INPUT, (), (), (), None)
+    holder.buffer = Buffer(1)
+    buffer = holder.buffer
+    return sys.getrefcount(buffer)
+
+
+_UNSHARED_BUFFER = _count_unshared_buffer()
+
+
+def _structure_of(leaf: Node) -> object:
+    return leaf if leaf.buffer is None else leaf.spec.pattern
+
+
+def _describe(live: list[Node], survives: list[bool], leaves: dict, donated: list) -> Graph:
+    count, first = len(leaves), 0
+    equations, results = [], []
+    for position, node in enumerate(live):
+        inputs = tuple(
+            leaves[source] if source in leaves else count + source.slot for source in node.inputs
+        )
+        size = len(node.numbers)
+        parts = node.primitive, node.attributes, inputs, node.spec, first, size
+        equations.append(Equation(*parts))
+        first += size
+        if survives[position]:
+            results.append(count + position)
+    described = [
+        Leaf(leaf.spec, leaf.attributes[0] if leaf.buffer is None else None, gift)
+        for leaf, gift in zip(leaves, donated, strict=True)
+    ]
+    return Graph(tuple(described), tuple(equations), tuple(results))
+
+
+def _located(error: Exception, node: Node) -> Exception:
+    """The error with the operation and the user's line that recorded it."""
+    if node.origin is None or not error.args:
+        return error
+    return type(error)(f"{error.args[0]}\nIn {node.origin}.")
+
+
+PROGRAMS: dict[tuple, Program] = {}
