@@ -1,0 +1,7 @@
+"""Images: datasets and transforms, where a user of torchvision looks for them."""
+
+from rushlight.vision import datasets, transforms
+from rushlight.vision.datasets import MNIST
+from rushlight.vision.digits import Digits
+
+__all__ = ["MNIST", "Digits", "datasets", "transforms"]
