@@ -1,0 +1,1 @@
+"""Programs to read, run and copy: each is a whole training run in plain sight."""
