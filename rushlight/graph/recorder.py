@@ -7,6 +7,7 @@ CPython's reference counts: a node that anything but the pending graph refers to
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import weakref
@@ -57,6 +58,12 @@ class Recorder:
         self._measured = self._bytes = self._operations = 0
         _recorders.add(self)
 
+    def __del__(self, finalizing=sys.is_finalizing) -> None:
+        """Compute what others may hold of a thread that ends; a failure waits for its reader."""
+        if self.pending and not finalizing():
+            with contextlib.suppress(Exception):
+                self.compute()
+
     def remember(self, holder: Any, value: Any) -> None:
         """Keep a cell's or generator's value at the last sync point, to restore after an error."""
         self.journal.setdefault(holder, value)
@@ -81,7 +88,8 @@ class Recorder:
     def compute(self) -> None:
         """Compute everything pending that is still reachable."""
         with _computing:
-            pending, self.pending = self.pending, []
+            pending = self.pending[:]
+            del self.pending[: len(pending)]  # the list stays: its thread may be appending
             journal, self.journal = self.journal, {}
             self._measured = self._bytes = self._operations = 0
             if pending:
@@ -126,11 +134,10 @@ def value_of(node: Node) -> Buffer:
     """The node's computed value; a sync point if it is pending."""
     if node.buffer is None:
         if node.primitive.family == "literal":
-            node.buffer = _provided("evaluate")(node)
-            return node.buffer
+            return _provided("evaluate")(node)  # not kept: graphs know literals by having no value
         _local.recorder.compute()
         if node.buffer is None:
-            _compute_elsewhere()
+            _value_from_elsewhere(node)
     if type(node.buffer) is Failure:
         node.buffer.reraise()
     return node.buffer
@@ -145,7 +152,8 @@ def _compute_elsewhere() -> None:
 
 def _evaluate_now(node: Node) -> None:
     for source in node.inputs:
-        value_of(source)
+        if source.primitive.family != "literal":
+            value_of(source)
     try:
         node.buffer = _provided("evaluate")(node)
     except Exception as error:
