@@ -1,6 +1,7 @@
 """The picture at the end of the first example: curves, and what the network said."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def draw(history: dict, path: Path) -> bool:
     return True
 
 
-def plain(axes, title: str) -> None:
+def plain(axes: Any, title: str) -> None:
     """A frame with little in it."""
     axes.set_title(title, loc="left", color=INK, fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
@@ -38,21 +39,21 @@ def plain(axes, title: str) -> None:
     axes.set_xlabel("epoch", color=MUTED, fontsize=9)
 
 
-def draw_loss(axes, history: dict) -> None:
+def draw_loss(axes: Any, history: dict) -> None:
     """The loss of every step, and its mean in every epoch."""
     epochs = len(history["training"])
     losses = np.array(history["loss"])
     steps = len(losses) // epochs
-    plain(axes, "Loss on the images it learns from")
+    plain(axes: Any, "Loss on the images it learns from")
     axes.plot(np.arange(1, len(losses) + 1) / steps, losses, color=BLUE, alpha=0.35, linewidth=1)
     means = losses.reshape(epochs, steps).mean(axis=1)
     axes.plot(np.arange(1, epochs + 1), means, color=BLUE, marker="o", markersize=4)
     axes.set_yscale("log")
 
 
-def draw_accuracy(axes, history: dict) -> None:
+def draw_accuracy(axes: Any, history: dict) -> None:
     """How much was read rightly, epoch by epoch."""
-    plain(axes, "Images read rightly, %")
+    plain(axes: Any, "Images read rightly, %")
     lines = (("held out", ORANGE, "held out"), ("training", BLUE, "learned from"))
     for name, colour, label in lines:
         percent = 100 * np.array(history[name])
@@ -61,7 +62,7 @@ def draw_accuracy(axes, history: dict) -> None:
     axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)
 
 
-def draw_answers(figure, answers: list[tuple]) -> None:
+def draw_answers(figure: Any, answers: list[tuple]) -> None:
     """Held-out images with the network's word under each; its mistakes and doubts first."""
     doubtful_first = sorted(answers, key=lambda answer: (answer[1] == answer[2], answer[3]))
     wrong = sum(label != guess for _, label, guess, _ in answers)
