@@ -44,7 +44,7 @@ def draw_loss(axes: Any, history: dict) -> None:
     epochs = len(history["training"])
     losses = np.array(history["loss"])
     steps = len(losses) // epochs
-    plain(axes: Any, "Loss on the images it learns from")
+    plain(axes, "Loss on the images it learns from")
     axes.plot(np.arange(1, len(losses) + 1) / steps, losses, color=BLUE, alpha=0.35, linewidth=1)
     means = losses.reshape(epochs, steps).mean(axis=1)
     axes.plot(np.arange(1, epochs + 1), means, color=BLUE, marker="o", markersize=4)
@@ -53,7 +53,7 @@ def draw_loss(axes: Any, history: dict) -> None:
 
 def draw_accuracy(axes: Any, history: dict) -> None:
     """How much was read rightly, epoch by epoch."""
-    plain(axes: Any, "Images read rightly, %")
+    plain(axes, "Images read rightly, %")
     lines = (("held out", ORANGE, "held out"), ("training", BLUE, "learned from"))
     for name, colour, label in lines:
         percent = 100 * np.array(history[name])
