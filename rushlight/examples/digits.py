@@ -160,7 +160,7 @@ def learn(epochs: int, seed: int) -> tuple[DigitNet, dict]:
 def read_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """What the person wants, from the command line."""
     parser = argparse.ArgumentParser(
-        prog="rushlight demo", description="Learn to read handwritten digits, in under a minute."
+        prog="rushlight demo", description="Learn to read handwritten digits."
     )
     parser.add_argument("--epochs", type=int, default=12, help="passes over the images (12)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (0)")
