@@ -35,7 +35,7 @@ class Spec:
     comparing by identity is a fast first answer and caches may use specs as keys.
     """
 
-    __slots__ = ("_others", "dtype", "nbytes", "pattern", "rank", "shape", "size")
+    __slots__ = ("_others", "dtype", "nbytes", "pattern", "public_shape", "rank", "shape", "size")
 
     def __init__(self, shape: tuple[int, ...], dtype: DType):
         self.shape = shape
@@ -45,6 +45,7 @@ class Spec:
         self.nbytes = self.size * dtype.itemsize
         self.pattern = _pattern_of(shape, dtype)
         self._others: dict = {}
+        self.public_shape: tuple | None = None  # the user's Size object, kept by the tensor
 
     def with_dtype(self, dtype: DType) -> Spec:
         """The same shape in another dtype."""

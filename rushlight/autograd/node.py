@@ -1,0 +1,168 @@
+"""Nodes of the autograd graph: what `grad_fn` is, and where hooks on gradients sit."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from rushlight.autograd.handle import RemovableHandle
+from rushlight.graph.node import Node
+from rushlight.graph.spec import Spec
+from rushlight.tensor import Tensor, modes, node_of
+
+_sequence = itertools.count()
+LAST = 1 << 62
+
+
+class Edge(NamedTuple):
+    """Where a gradient goes: which node, and as the gradient of which of its outputs."""
+
+    node: GradNode
+    output: int
+
+
+class GradNode:
+    """One step of the backward walk: takes gradients of outputs, gives gradients of inputs.
+
+    `edges` say where the gradients of the inputs go (None where none is needed); `output_specs`
+    say what gradients of the outputs must look like.
+    """
+
+    edges: tuple[Edge | None, ...] = ()
+    output_specs: tuple[Spec, ...] = ()
+    sequence: int = 0
+    freed: bool = False
+    pre_hooks: dict | None = None
+    post_hooks: dict | None = None
+    tensor_hooks: dict[int, dict] | None = None
+    retained: dict[int, weakref.ref] | None = None
+    origin: str | None = None
+    _metadata: dict | None = None
+    suffix = "Backward0"
+
+    def name(self) -> str:
+        """The name that PyTorch shows, such as MulBackward0."""
+        return type(self).__name__ + self.suffix
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[GradNode | None, int], ...]:
+        """The nodes that the gradients of the inputs go to, with the output number there."""
+        return tuple((None, 0) if edge is None else tuple(edge) for edge in self.edges)
+
+    @property
+    def metadata(self) -> dict:
+        """A dict for the user's own notes."""
+        if self._metadata is None:
+            self._metadata = {}
+        return self._metadata
+
+    def _sequence_nr(self) -> int:
+        return self.sequence
+
+    def register_hook(self, hook: Callable) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node; it may return new grad_inputs."""
+        if self.post_hooks is None:
+            self.post_hooks = {}
+        return RemovableHandle(self.post_hooks, hook)
+
+    def register_prehook(self, hook: Callable) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before this node; it may return new grad_outputs."""
+        if self.pre_hooks is None:
+            self.pre_hooks = {}
+        return RemovableHandle(self.pre_hooks, hook)
+
+    def hooks_of_output(self, output: int) -> dict:
+        """The dict of tensor hooks on one output's gradient."""
+        if self.tensor_hooks is None:
+            self.tensor_hooks = {}
+        return self.tensor_hooks.setdefault(output, {})
+
+    def run(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+        """The gradients of the inputs."""
+        raise NotImplementedError(f"{self.name()} has no backward")
+
+    def release(self) -> None:
+        """Give saved values back."""
+
+
+class AccumulateGrad(GradNode):
+    """The end of the walk: adds what arrives to a leaf's `.grad`."""
+
+    sequence = LAST
+    suffix = ""
+
+    def __init__(self, variable: Tensor):
+        self.variable = variable
+        self.output_specs = (variable._spec,)
+
+
+def edge_of(tensor: Tensor) -> Edge | None:
+    """Where the gradient of a tensor goes; None if it needs none."""
+    if not tensor.requires_grad:
+        return None
+    node = tensor._grad_fn
+    if node is not None:
+        return Edge(node, tensor._output_number)
+    found = tensor._accumulator
+    if found is not None:
+        if type(found) is not weakref.ref:
+            return Edge(found, 0)  # a saved leaf, unpacked: it holds the node of the original
+        node = found()
+        if node is not None:
+            return Edge(node, 0)
+    node = AccumulateGrad(tensor)
+    tensor._accumulator = weakref.ref(node)
+    return Edge(node, 0)
+
+
+def next_sequence() -> int:
+    """A number that later nodes exceed: the walk takes the latest node first."""
+    return next(_sequence)
+
+
+class SavedValue:
+    """A value kept for backward: the node that was seen, and where its gradient goes.
+
+    Holds no tensor, so no cycle can arise; a tensor written in place afterwards does not matter.
+    `owner_output` marks an output of the node that saves it, whose edge would be a cycle.
+    """
+
+    __slots__ = ("edge", "node", "original", "owner_output")
+
+    def __init__(self, node: Node, edge: Edge | None, owner_output: int | None = None):
+        self.node = node
+        self.edge = edge
+        self.owner_output = owner_output
+        self.original: weakref.ref | None = None
+
+    def unpack(self, owner: GradNode) -> Tensor:
+        """The value as a tensor, tied to the graph if gradients may be asked of the backward."""
+        if self.original is not None:
+            original = self.original()
+            if original is not None and node_of(original) is self.node:
+                return original
+        tensor = object.__new__(Tensor)
+        tensor._node = self.node
+        edge = self.edge
+        if self.owner_output is not None:
+            edge = Edge(owner, self.owner_output)
+        if edge is not None and (modes.grad or self.original is not None):
+            tensor._requires_grad = True
+            if type(edge.node) is AccumulateGrad:
+                tensor._accumulator = edge.node
+            else:
+                tensor._grad_fn, tensor._output_number = edge.node, edge.output
+        return tensor
+
+
+def attach(tensor: Any, node: GradNode, output: int = 0) -> Any:
+    """Make the tensor an output of this node."""
+    tensor._requires_grad = True
+    tensor._grad_fn = node
+    tensor._output_number = output
+    return tensor

@@ -1,0 +1,308 @@
+"""The backward walk: from the roots to the leaves, latest node first, without recursion.
+
+Order at a node, as in PyTorch: tensor hooks of its outputs (in order of registration), retained
+gradients, capture for `autograd.grad`, node pre-hooks, the backward itself, node post-hooks.  For
+a leaf: tensor hooks, capture or accumulation into `.grad`, post-accumulate hooks.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any
+
+from rushlight.autograd.errors import explain_freed, explain_shape
+from rushlight.autograd.node import AccumulateGrad, Edge, GradNode
+from rushlight.graph.recorder import recorder
+from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
+
+_depth = 0
+
+
+class Walk:
+    """One call of backward: the state of the walk over the graph."""
+
+    def __init__(self, keep_graph: bool, create_graph: bool, captures: list[Edge] | None):
+        self.keep_graph = keep_graph
+        self.create_graph = create_graph
+        self.capturing = captures is not None
+        self.captured: dict[Edge, Tensor] = {}
+        self.wanted: dict[GradNode, list[Edge]] = {}
+        for edge in captures or ():
+            self.wanted.setdefault(edge.node, []).append(edge)
+        self.arrived: dict[GradNode, list] = {}
+        self.missing: dict[GradNode, int] = {}
+        self.needed: set[GradNode] | None = None
+        self.pushed = 0
+
+    def run(self, roots: list[tuple[Edge, Tensor]]) -> None:
+        """Walk from the roots; fills `.grad` of leaves, or `captured`."""
+        self._count_dependencies([edge.node for edge, _ in roots])
+        if self.capturing:
+            self._find_needed()
+        for edge, grad in roots:
+            self._deliver(edge, grad, None)
+        ready: list = []
+        for node in {edge.node: None for edge, _ in roots}:
+            if not self.missing[node]:
+                self._push(ready, node)
+        before = modes.grad
+        modes.grad = self.create_graph
+        try:
+            while ready:
+                node = heapq.heappop(ready)[2]
+                for reached in self._visit(node):
+                    self._push(ready, reached)
+        finally:
+            modes.grad = before
+
+    def _push(self, ready: list, node: GradNode) -> None:
+        self.pushed += 1
+        heapq.heappush(ready, (-node.sequence, self.pushed, node))
+
+    def _count_dependencies(self, roots: list[GradNode]) -> None:
+        missing = self.missing
+        stack = []
+        for node in roots:
+            if node not in missing:
+                missing[node] = 0
+                stack.append(node)
+        while stack:
+            node = stack.pop()
+            for edge in node.edges:
+                if edge is not None:
+                    target = edge[0]
+                    if target in missing:
+                        missing[target] += 1
+                    else:
+                        missing[target] = 1
+                        stack.append(target)
+
+    def _find_needed(self) -> None:
+        """The nodes from which a captured one can be reached: only these run their backward."""
+        readers: dict[GradNode, list[GradNode]] = {}
+        for node in self.missing:
+            for edge in node.edges:
+                if edge is not None:
+                    readers.setdefault(edge.node, []).append(node)
+        self.needed = set()
+        stack = list(self.wanted)
+        while stack:
+            for reader in readers.get(stack.pop(), ()):
+                if reader not in self.needed:
+                    self.needed.add(reader)
+                    stack.append(reader)
+
+    def _deliver(self, edge: Edge, grad: Tensor | None, source: GradNode | None) -> None:
+        node, output = edge
+        if grad is not None:
+            grad = fit(grad, node, output, source)
+            arrived = self.arrived.get(node)
+            if arrived is None:
+                arrived = self.arrived[node] = [None] * len(node.output_specs)
+            arrived[output] = grad if arrived[output] is None else arrived[output] + grad
+
+    def _visit(self, node: GradNode) -> list[GradNode]:
+        """Run one node; returns the nodes that became ready by it."""
+        grads = self.arrived.pop(node, None) or [None] * len(node.output_specs)
+        if node.tensor_hooks or node.retained:
+            _run_tensor_hooks(node, grads)
+        if node in self.wanted:
+            self._capture(node, grads)
+        results: tuple = ()
+        if type(node) is AccumulateGrad:
+            if not self.capturing and grads[0] is not None:
+                grads = _run_pre_hooks(node, grads)
+                _accumulate(node, grads[0], self.create_graph)
+        elif self.needed is None or node in self.needed:
+            results = self._differentiate(node, grads)
+        ready = []
+        for position, edge in enumerate(node.edges):
+            if edge is None:
+                continue
+            if results:
+                self._deliver(edge, results[position], node)
+            self.missing[edge.node] -= 1
+            if not self.missing[edge.node]:
+                ready.append(edge.node)
+        return ready
+
+    def _capture(self, node: GradNode, grads: list) -> None:
+        if type(node) is AccumulateGrad and node.variable._hooks:
+            grads[0] = _call_hooks(node.variable._hooks, grads[0], "tensor hook")
+        for edge in self.wanted[node]:
+            self.captured[edge] = grads[edge.output]
+
+    def _differentiate(self, node: GradNode, grads: list) -> tuple:
+        if node.freed:
+            raise RuntimeError(explain_freed(node, self.missing))
+        grads = _run_pre_hooks(node, grads)
+        if all(grad is None for grad in grads) and not getattr(node, "runs_on_none", False):
+            results: tuple = (None,) * len(node.edges)
+        else:
+            if node.materialize and None in grads:
+                grads = _materialize(node, grads)
+            results = node.run(tuple(grads))
+            if modes.anomaly and modes.anomaly_checks_nan:
+                _check_nan(node, results)
+            if len(results) < len(node.edges):
+                raise RuntimeError(
+                    f"function {node.name()} returned an incorrect number of gradients "
+                    f"(expected {len(node.edges)}, got {len(results)})"
+                )
+        if not self.keep_graph:
+            node.release()
+        if node.post_hooks:
+            results = _run_post_hooks(node, results, tuple(grads))
+        return results
+
+
+def fit(grad: Any, node: GradNode, output: int, source: GradNode | None) -> Tensor:
+    """The gradient in shape and dtype of the value it belongs to.
+
+    Where broadcasting or promotion made an operation's result larger or wider than its input, the
+    gradient is summed and cast back here, once for all operations.
+    """
+    want = node.output_specs[output]
+    have = grad._spec if isinstance(grad, Tensor) else None
+    if have is want:
+        return grad
+    if have is None:
+        maker = source.name() if source is not None else "backward"
+        raise TypeError(
+            f"expected Variable or None (got {type(grad).__name__})\n"
+            f"Expected each gradient that {maker} returns to be a Tensor or None."
+        )
+    if have.shape != want.shape:
+        if not _expandable(want.shape, have.shape):
+            raise RuntimeError(explain_shape(source, have, want))
+        grad = grad.sum_to_size(want.shape)
+    if have.dtype is not want.dtype:
+        if have.dtype.is_complex and not want.dtype.is_complex:
+            grad = grad.real
+        grad = grad.to(want.dtype)
+    return grad
+
+
+def _expandable(small: tuple, large: tuple) -> bool:
+    if len(small) > len(large):
+        return False
+    tail = large[len(large) - len(small) :]
+    return all(a in (1, b) for a, b in zip(small, tail, strict=True))
+
+
+def _call_hooks(hooks: dict, grad: Tensor | None, what: str) -> Tensor | None:
+    if grad is None:
+        return None
+    for hook in list(hooks.values()):
+        replaced = hook(grad)
+        if replaced is None:
+            continue
+        if not isinstance(replaced, Tensor):
+            raise TypeError(f"{_name(hook)}: expected a Tensor or None, got {type(replaced)}")
+        if replaced._spec.shape != grad._spec.shape:
+            raise RuntimeError(
+                f"hook '{_name(hook)}' has changed the size of value\n"
+                f"Expected: a gradient of shape {list(grad._spec.shape)}.\n"
+                f"Actual: shape {list(replaced._spec.shape)} from this {what}."
+            )
+        grad = replaced
+    return grad
+
+
+def _name(hook: Any) -> str:
+    return getattr(hook, "__name__", repr(hook))
+
+
+def _run_tensor_hooks(node: GradNode, grads: list) -> None:
+    for output, hooks in (node.tensor_hooks or {}).items():
+        grads[output] = _call_hooks(hooks, grads[output], "tensor hook")
+    for output, reference in (node.retained or {}).items():
+        tensor = reference()
+        if tensor is not None and grads[output] is not None:
+            tensor._grad = grads[output] if modes.grad else grads[output].detach()
+
+
+def _run_pre_hooks(node: GradNode, grads: list) -> list:
+    if type(node) is AccumulateGrad and node.variable._hooks:
+        grads[0] = _call_hooks(node.variable._hooks, grads[0], "tensor hook")
+    for hook in list((node.pre_hooks or {}).values()):
+        replaced = hook(tuple(grads))
+        if replaced is not None:
+            replaced = replaced if isinstance(replaced, (tuple, list)) else (replaced,)
+            if len(replaced) != len(grads):
+                raise RuntimeError(
+                    f"hook '{_name(hook)}' has changed the size of value\n"
+                    f"Expected {len(grads)} gradients.\nActual: {len(replaced)}."
+                )
+            grads = list(replaced)
+    return grads
+
+
+def _run_post_hooks(node: GradNode, results: tuple, grads: tuple) -> tuple:
+    for hook in list(node.post_hooks.values()):
+        replaced = hook(results, grads)
+        if replaced is not None:
+            replaced = replaced if isinstance(replaced, (tuple, list)) else (replaced,)
+            if len(replaced) != len(results):
+                raise RuntimeError(
+                    f"hook '{_name(hook)}' has changed the size of value\n"
+                    f"Expected {len(results)} gradients.\nActual: {len(replaced)}."
+                )
+            results = tuple(replaced)
+    return results
+
+
+def _materialize(node: GradNode, grads: list) -> list:
+    from rushlight.graph.creation import literal
+    from rushlight.graph.movement import expand
+
+    return [
+        wrap(expand(literal(0, spec.dtype), spec.shape)) if grad is None else grad
+        for grad, spec in zip(grads, node.output_specs, strict=True)
+    ]
+
+
+def _accumulate(node: AccumulateGrad, grad: Tensor, create_graph: bool) -> None:
+    variable = node.variable
+    held = variable._grad
+    if held is None:
+        variable._grad = grad if create_graph else wrap(node_of(grad))
+    elif create_graph:
+        variable._grad = held + grad
+    else:
+        ensure_cell(held).write(node_of(held.detach() + grad.detach()))
+    for hook in list((variable._post_accumulate_hooks or {}).values()):
+        hook(variable)
+    if node.post_hooks:
+        _run_post_hooks(node, (), (grad,))
+
+
+def _check_nan(node: GradNode, results: tuple) -> None:
+    for position, grad in enumerate(results):
+        if isinstance(grad, Tensor) and bool((grad != grad).any()):
+            made = f" It was recorded at {node.origin}." if node.origin else ""
+            raise RuntimeError(
+                f"Function '{node.name()}' returned nan values in its {position}th output.{made}"
+            )
+
+
+def run(
+    roots: list[tuple[Edge, Tensor]],
+    keep_graph: bool,
+    create_graph: bool,
+    captures: list[Edge] | None = None,
+) -> dict[Edge, Tensor]:
+    """Walk backward from the roots; the gradients at `captures`, else filled into leaves.
+
+    The outermost walk's end is a soft cut: large pending work is computed there.
+    """
+    global _depth
+    walk = Walk(keep_graph, create_graph, captures)
+    _depth += 1
+    try:
+        walk.run(roots)
+    finally:
+        _depth -= 1
+    if not _depth:
+        recorder().soft_cut()
+    return walk.captured

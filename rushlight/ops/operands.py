@@ -1,0 +1,56 @@
+"""Operands of elementwise operations: brought to one dtype and one shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rushlight.graph import elementwise as p
+from rushlight.graph.creation import number
+from rushlight.graph.dtype import DType
+from rushlight.graph.movement import expand
+from rushlight.graph.node import Node
+from rushlight.ops import promotion
+from rushlight.ops.check import broadcast
+from rushlight.ops.promotion import promote_number, promote_tensors
+from rushlight.tensor import Tensor, from_array, wrap
+
+Operand = Tensor | bool | int | float | complex
+NUMBERS = (bool, int, float, complex, np.number, np.bool_)
+
+
+def align(a: Node, b: Node, dtype: DType, name: str) -> tuple[Node, Node]:
+    """Both operands in one dtype, and in one shape unless one has rank 0."""
+    if a.spec.dtype is not dtype:
+        a = p.cast(a, dtype)
+    if b.spec.dtype is not dtype:
+        b = p.cast(b, dtype)
+    left, right = a.spec.shape, b.spec.shape
+    if left == right or not left or not right:
+        return a, b
+    shape = broadcast(left, right, name)
+    return expand(a, shape), expand(b, shape)
+
+
+def operands(a: Operand, b: Operand, name: str) -> tuple[Tensor, Tensor, DType]:
+    """Both operands as tensors, and the dtype to compute in; TypeError for anything else."""
+    if isinstance(a, Tensor):
+        if isinstance(b, Tensor):
+            return a, b, promote_tensors(a, b)
+        if isinstance(b, NUMBERS):
+            dtype = promote_number(a._spec.dtype, type(b))
+            return a, wrap(number(b, dtype)), dtype
+    elif isinstance(b, Tensor) and isinstance(a, NUMBERS):
+        dtype = promote_number(b._spec.dtype, type(a))
+        return wrap(number(a, dtype)), b, dtype
+    if isinstance(a, NUMBERS) and isinstance(b, NUMBERS):
+        dtype = promotion.result_type(a, b)
+        return wrap(number(a, dtype)), wrap(number(b, dtype)), dtype
+    wrong = b if isinstance(a, (Tensor, *NUMBERS)) else a
+    if isinstance(wrong, np.ndarray):
+        converted = from_array(wrong)
+        return operands(*((a, converted) if wrong is b else (converted, b)), name)
+    raise TypeError(
+        f"{name}(): argument 'other' must be Tensor or a number, not {type(wrong).__name__}"
+    )

@@ -1,0 +1,494 @@
+"""The Tensor: what it knows of itself, and no operation.
+
+A tensor is a storage cell, a chain of movements from the cell's value to its own (empty unless it
+is a view), and its place in the autograd graph.  The cell holds the current value as a graph node
+and a version; writing in place gives the cell a new node, and views re-derive theirs when they
+are next read.  `detach()`, `.data` and views share the cell.  A tensor that nothing aliases has no
+cell: it holds its node itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight.device import CPU, device
+from rushlight.graph.buffer import Buffer
+from rushlight.graph.dtype import DType, bfloat16, from_numpy_dtype
+from rushlight.graph.node import Node, input_node
+from rushlight.graph.recorder import recorder, value_of
+from rushlight.graph.spec import Spec, spec_of
+
+if TYPE_CHECKING:
+    from rushlight.autograd.node import GradNode
+
+
+class Size(tuple):
+    """A shape: a tuple of sizes that prints as PyTorch's does and counts its elements.
+
+    >>> Size((2, 3)), Size((2, 3)).numel()
+    (rushlight.Size([2, 3]), 6)
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of this shape."""
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+    def __repr__(self) -> str:
+        return f"rushlight.Size({list(self)})"
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: tuple) -> Size:
+        return Size(tuple.__add__(self, tuple(other)))
+
+
+class Modes(threading.local):
+    """This thread's autograd modes."""
+
+    grad = True
+    inference = False
+    anomaly = False
+    anomaly_checks_nan = True
+
+
+modes = Modes()
+
+
+class Cell:
+    """The storage that a tensor shares with its views, its `.data` and its detached selves."""
+
+    __slots__ = ("__weakref__", "foreign", "node", "version")
+
+    def __init__(self, node: Node, foreign: np.ndarray | weakref.ref | None = None):
+        self.node = node
+        self.version = 0
+        self.foreign = foreign
+
+    def write(self, node: Node) -> None:
+        """Give all tensors of this cell a new value."""
+        recorder().remember(self, self.node)
+        self.node = node
+        self.version += 1
+        self.foreign = None
+
+    def restore(self, node: Node) -> None:
+        """Go back to the value of the last sync point, after a failed program."""
+        self.node = node
+        self.version += 1
+
+    def adopt(self) -> None:
+        """Copy memory that someone else can write, since an operation is about to read it.
+
+        An array that was exported and is gone again needs no copy.
+        """
+        foreign = self.foreign() if isinstance(self.foreign, weakref.ref) else self.foreign
+        self.foreign = None
+        if foreign is not None:
+            spec = self.node.spec
+            stored = value_of(self.node).stored(spec.shape, spec.dtype)
+            self.node = input_node(Buffer.holding(stored, spec.dtype), spec)
+            self.version += 1
+
+
+class Tensor:
+    """An n-dimensional array of one dtype whose operations are recorded and differentiated.
+
+    Made by `rl.tensor`, `rl.zeros`, ... and by operations; `Tensor(data)` and `Tensor(2, 3)` make
+    float32 tensors as in PyTorch.
+    """
+
+    _node: Node | None = None
+    _cell: Cell | None = None
+    _chain: tuple = ()
+    _seen: int = 0
+    _base: Tensor | None = None
+    _strides: tuple[int, ...] | None = None
+    _requires_grad: bool = False
+    _grad_fn: GradNode | None = None
+    _output_number: int = 0
+    _grad: Tensor | None = None
+    _accumulator: Any = None
+    _hooks: dict | None = None
+    _post_accumulate_hooks: dict | None = None
+    _retains: bool = False
+    _untracked: bool = False
+    _inference: bool = False
+
+    def __new__(cls, *data: Any, **options: Any) -> Tensor:
+        return cls._construct(cls, *data, **options)
+
+    # ------------------------------------------------------------------ what it knows of itself
+    @property
+    def _spec(self) -> Spec:
+        return (self._node if self._cell is None else node_of(self)).spec
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        spec = self._spec
+        if spec.public_shape is None:
+            spec.public_shape = Size(spec.shape)
+        return spec.public_shape
+
+    @property
+    def dtype(self) -> DType:
+        """The kind of number it holds."""
+        return self._spec.dtype
+
+    @property
+    def device(self) -> device:
+        """Where it lives: always the CPU in this version."""
+        return CPU
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._spec.rank
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._spec.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self._spec.nbytes
+
+    @property
+    def _version(self) -> int:
+        """How often its storage was written in place."""
+        return 0 if self._cell is None else self._cell.version
+
+    def size(self, dim: int | None = None) -> Size | int:
+        """The shape, or the size of one dimension."""
+        if dim is None:
+            return self.shape
+        shape = self.shape
+        if not -len(shape) <= dim < max(len(shape), 1):
+            low, high = -max(len(shape), 1), max(len(shape), 1) - 1
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{low}, {high}], "
+                f"but got {dim})"
+            )
+        return shape[dim]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._spec.rank
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._spec.size
+
+    nelement = numel
+    ndimension = dim
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._spec.dtype.itemsize
+
+    def __len__(self) -> int:
+        shape = self._spec.shape
+        if not shape:
+            raise TypeError("len() of a 0-d tensor")
+        return shape[0]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    # ------------------------------------------------------------------------ layout, logically
+    def _layout(self) -> tuple[tuple[int, ...], int]:
+        """Logical strides and offset, as PyTorch would lay the tensor out."""
+        if not self._chain:
+            return self._strides or contiguous_strides(self._spec.shape), 0
+        root = self._cell.node.spec
+        shape, strides, offset = root.shape, contiguous_strides(root.shape), 0
+        for operation, arguments in self._chain:
+            shape, strides, offset = operation.layout(shape, strides, offset, *arguments)
+        return strides, offset
+
+    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
+        """Elements to skip in storage for one step along each dimension."""
+        strides = self._layout()[0]
+        return strides if dim is None else strides[dim]
+
+    def storage_offset(self) -> int:
+        """Where in its storage the first element lies."""
+        return self._layout()[1]
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie in C order without gaps."""
+        if not self._chain and self._strides is None:
+            return True
+        shape = self._spec.shape
+        strides = self._layout()[0]
+        expected = contiguous_strides(shape)
+        pairs = zip(shape, strides, expected, strict=True)
+        return 0 in shape or all(n == 1 or have == want for n, have, want in pairs)
+
+    # --------------------------------------------------------------------------------- autograd
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        if self._base is not None:
+            refresh(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Switch whether gradients are computed for this leaf; returns the tensor itself.
+
+        Raises RuntimeError for integers, and for switching a non-leaf off.
+        """
+        dtype = self._spec.dtype
+        if requires_grad and not (dtype.is_floating_point or dtype.is_complex):
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients\n"
+                f"Expected a floating point or complex tensor.\nActual: {dtype.name}."
+            )
+        if not requires_grad and not self.is_leaf:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        self._requires_grad = bool(requires_grad)
+        return self
+
+    @property
+    def grad_fn(self) -> GradNode | None:
+        """The node of the autograd graph that made this tensor; None for a leaf."""
+        if self._base is not None:
+            refresh(self)
+        return self._grad_fn
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by the user, or needs no gradient."""
+        return self.grad_fn is None
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its grad_fn it is."""
+        return self._output_number
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward()` accumulated here; None before, and for non-leaves."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            _check_grad(self, value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this non-leaf keeps its gradient, by `retain_grad`."""
+        return self._retains
+
+    @property
+    def data(self) -> Tensor:
+        """The same storage without the autograd graph."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Expected a tensor for .data.\nActual: {type(value).__name__}.")
+        source = value.detach()
+        self._node, self._cell, self._chain = None, source._cell, source._chain
+        self._seen, self._node = source._seen, source._node
+        self._base, self._strides = None, source._strides
+
+    def detach(self) -> Tensor:
+        """A tensor that shares this one's storage and is no part of the autograd graph."""
+        result = alias_of(self)
+        result._untracked = False
+        return result
+
+    def is_inference(self) -> bool:
+        """Whether it was made in inference mode."""
+        return self._inference
+
+    # ------------------------------------------------------------------------- values for Python
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values as a NumPy array that shares memory with this tensor; a sync point.
+
+        A later in-place operation on the tensor writes new memory: the array keeps its values.
+        Raises RuntimeError for a tensor that requires grad (unless `force`), and TypeError for
+        bfloat16, which NumPy lacks.
+        """
+        if self.requires_grad and not force and modes.grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        spec = self._spec
+        if spec.dtype is bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16: call .float() first")
+        node = node_of(self)
+        array = value_of(node).stored(spec.shape, spec.dtype)
+        if not self._chain:
+            ensure_cell(self).foreign = weakref.ref(array)
+        return array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def _values(self) -> np.ndarray:
+        """The values as an array to look at, bfloat16 widened to float32; a sync point."""
+        node = node_of(self)
+        return value_of(node).values(node.spec)
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers, or one number; a sync point."""
+        return self._values().tolist()
+
+    def item(self) -> bool | int | float | complex:
+        """The one value as a Python number; a sync point.
+
+        Raises RuntimeError if the tensor has more or fewer elements than one.
+        """
+        values = self._values()
+        if values.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {values.size} elements cannot be converted to Scalar\n"
+                f"Expected one element.\nActual: shape {list(values.shape)}."
+            )
+        return values.item()
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a C-ordered layout, in elements."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+# ------------------------------------------------------------------------------ making and reading
+def wrap(node: Node) -> Tensor:
+    """A tensor that holds this value and nothing else does."""
+    tensor = object.__new__(Tensor)
+    tensor._node = node
+    return tensor
+
+
+def from_array(array: np.ndarray, dtype: DType | None = None) -> Tensor:
+    """A tensor with a copy of the array."""
+    dtype = dtype or from_numpy_dtype(array.dtype)
+    return wrap(input_node(Buffer.holding(array, dtype), spec_of(array.shape, dtype)))
+
+
+def around_array(array: np.ndarray) -> Tensor:
+    """A tensor over an array's own memory; copied when an operation first reads it, if writable."""
+    dtype = from_numpy_dtype(array.dtype)
+    if not array.flags.c_contiguous or not array.dtype.isnative:
+        return from_array(array, dtype)
+    tensor = object.__new__(Tensor)
+    node = input_node(Buffer.around(array), spec_of(array.shape, dtype))
+    tensor._cell = Cell(node, array if array.flags.writeable else None)
+    return tensor
+
+
+def node_of(tensor: Tensor) -> Node:
+    """The current value of a tensor, as a node for an operation to read."""
+    cell = tensor._cell
+    if cell is None:
+        return tensor._node
+    if cell.foreign is not None:
+        cell.adopt()
+    if not tensor._chain:
+        return cell.node
+    if tensor._seen != cell.version:
+        refresh(tensor)
+    return tensor._node
+
+
+def refresh(view: Tensor) -> None:
+    """Derive a view's value, and its place in the graph, anew if its storage was written."""
+    cell = view._cell
+    if cell.foreign is not None:
+        cell.adopt()
+    if view._seen == cell.version:
+        return
+    view._seen = cell.version
+    if not view._chain:
+        return
+    base = view._base
+    if base is not None and not view._untracked and base.requires_grad:
+        derived = base
+        with_grad, modes.grad = modes.grad, True
+        try:
+            for operation, arguments in view._chain[len(base._chain) :]:
+                derived = operation.apply((derived,), *arguments)
+        finally:
+            modes.grad = with_grad
+        view._node, view._grad_fn = derived._node, derived._grad_fn
+        view._output_number = derived._output_number
+        view._requires_grad = True
+        return
+    node = cell.node
+    for operation, arguments in view._chain:
+        node = operation.forward(operation.idle, node, *arguments)
+    view._node = node
+
+
+def ensure_cell(tensor: Tensor) -> Cell:
+    """The tensor's cell, made now if nothing aliased it before."""
+    cell = tensor._cell
+    if cell is None:
+        cell = tensor._cell = Cell(tensor._node)
+        tensor._node = None
+    return cell
+
+
+def alias_of(tensor: Tensor) -> Tensor:
+    """A tensor that shares cell and movements with this one, outside the autograd graph."""
+    result = object.__new__(Tensor)
+    result._cell = ensure_cell(tensor)
+    if tensor._chain:
+        result._node = node_of(tensor)
+        result._chain = tensor._chain
+    result._seen = tensor._seen
+    result._strides = tensor._strides
+    return result
+
+
+def _check_grad(tensor: Tensor, grad: Any) -> None:
+    if not isinstance(grad, Tensor):
+        raise TypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type {type(grad)}"
+        )
+    have, want = grad._spec, tensor._spec
+    if have.shape != want.shape or have.dtype is not want.dtype:
+        raise RuntimeError(
+            "assigned grad has data of a different size or type\n"
+            f"Expected: {want.dtype.name}{list(want.shape)}, like the tensor.\n"
+            f"Actual: {have.dtype.name}{list(have.shape)}."
+        )
