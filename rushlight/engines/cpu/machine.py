@@ -1,0 +1,98 @@
+"""The host: its processor, the width of its vectors, and the tile and block sizes that fit it.
+
+    from rushlight.engines.cpu.machine import machine
+    host = machine()
+    lanes = host.lanes(float32)
+
+`RUSHLIGHT_VECTOR=avx512|avx2|sse` makes the compiler use narrower vectors than the host has, so
+that their code can be tested on one machine.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rushlight.graph.dtype import DType
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the compiler needs to know of the processor that it compiles for."""
+
+    vector: str
+    """The vector instructions in use: "avx512", "avx2", "sse" or "neon"."""
+    vector_bytes: int
+    cpu: str
+    features: str
+    has_fma: bool
+    has_half: bool
+    """Whether it converts float16 in hardware."""
+    tile_rows: int
+    """Rows of the block of a product that a contraction holds in registers."""
+    tile_vectors: int
+    """Columns of that block, in vectors."""
+    first_cache: int = 32 << 10
+    second_cache: int = 1 << 20
+
+    def lanes(self, dtype: DType) -> int:
+        """How many numbers of `dtype` a vector holds; bfloat16 and float16 compute as float32."""
+        return self.vector_bytes // max(dtype.itemsize, 4 if dtype.is_floating_point else 1)
+
+    @property
+    def fingerprint(self) -> str:
+        """What compiled code depends on."""
+        return f"{platform.machine()} {self.vector} {self.cpu} {self.features}"
+
+
+# vector bytes, rows and vectors of the register tile
+_WIDTHS = {"avx512": (64, 14, 2), "avx2": (32, 6, 2), "sse": (16, 4, 2), "neon": (16, 8, 3)}
+_WITHOUT = {
+    "avx512": "-prefer-256-bit",
+    "avx2": "-avx512f",
+    "sse": "-avx512f,-avx2,-avx,-fma,-f16c,-fma4,-xop",
+    "neon": "",
+}
+
+
+def _widest(features: dict[str, bool]) -> str:
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return "neon"
+    needed = ("avx512f", "avx512bw", "avx512dq", "avx512vl")
+    if all(features.get(name) for name in needed):
+        return "avx512"
+    return "avx2" if features.get("avx2") and features.get("fma") else "sse"
+
+
+def _chosen(widest: str) -> str:
+    asked = os.environ.get("RUSHLIGHT_VECTOR", "").lower() or widest
+    order = ["neon"] if widest == "neon" else ["sse", "avx2", "avx512"]
+    if asked not in order[: order.index(widest) + 1]:
+        raise ValueError(
+            f"Expected RUSHLIGHT_VECTOR to be one of {', '.join(order)}, and no wider than this "
+            f"machine's {widest}.\nActual: {asked}."
+        )
+    return asked
+
+
+@lru_cache(maxsize=1)
+def machine() -> Machine:
+    """The machine that this process runs on."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    vector = _chosen(_widest(features))
+    size, rows, vectors = _WIDTHS[vector]
+    modern = vector != "sse"
+    return Machine(
+        vector=vector,
+        vector_bytes=size,
+        cpu=llvm.get_host_cpu_name(),
+        features=",".join(filter(None, (features.flatten(), _WITHOUT[vector]))),
+        has_fma=modern,
+        has_half=vector == "neon" or (modern and bool(features.get("f16c"))),
+        tile_rows=rows,
+        tile_vectors=vectors,
+    )
