@@ -1,0 +1,111 @@
+"""Random graphs: what the generator promises, and the CPU engine against the reference."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from rushlight.engines import load
+from rushlight.graph.node import PRIMITIVES
+from rushlight.graph.recorder import recorder, value_of
+from tests.engines import random_graphs
+from tests.engines.harness import using
+
+RELAXED = settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+class Planning:
+    """The reference engine, remembering which primitives it met."""
+
+    name = "planning"
+
+    def __init__(self):
+        self.met = set()
+
+    def plan(self, graph):
+        self.met |= {equation.primitive for equation in graph.equations}
+        return load("reference").plan(graph)
+
+
+def built(count):
+    generator = np.random.default_rng(7)
+    for _ in range(count):
+        choices = generator.integers(0, 2**16, 200).tolist()
+        sizes = tuple(int(size) for size in generator.choice(random_graphs.SIZES, 3))
+        yield random_graphs.build(choices, sizes)
+
+
+def test_values_stay_within_their_bounds():
+    with using(load("reference")):
+        for survivors in built(150):
+            recorder().compute()
+            for value in survivors:
+                array = value_of(value.node).values(value.spec).astype(np.float64)
+                assert np.isfinite(array).all(), value
+                most = value.bound * (1 + 4 * value.roundoff) + value.error
+                assert (np.abs(array) <= most).all() or value.dtype.kind in "iu", value
+                if value.whole:
+                    assert (array == np.rint(array)).all(), value
+
+
+def test_every_primitive_is_met():
+    with using(Planning()) as planning:
+        for _ in built(1500):
+            recorder().compute()
+    rare = {PRIMITIVES["input"], PRIMITIVES["literal"]}
+    assert set(PRIMITIVES.values()) - planning.met - rare == set()
+
+
+class Wrong:
+    """An engine that is a little wrong: it forgets the last element of long sums."""
+
+    name = "wrong"
+
+    def plan(self, graph):
+        program = load("reference").plan(graph)
+
+        class Forgetful:
+            def run(self, binding):
+                results = program.run(binding)
+                for number, result in zip(graph.results, results, strict=True):
+                    spec = binding.specs[number]
+                    if spec.size and spec.dtype.name == "float32":
+                        result.stored(spec.shape, spec.dtype).flat[-1] += 0.5
+                return results
+
+        return Forgetful()
+
+
+def test_a_wrong_engine_is_found_out():
+    generator = np.random.default_rng(7)
+    found = 0
+    for _ in range(20):
+        choices = generator.integers(0, 2**16, 200).tolist()
+        try:
+            random_graphs.compare(choices, (3, 5, 7), engine=Wrong())
+        except AssertionError:
+            found += 1
+    assert found > 5
+
+
+@RELAXED
+@given(random_graphs.choices(), random_graphs.sizes())
+def test_the_reference_agrees_with_itself(choices, sizes):
+    random_graphs.compare(choices, sizes, engine=load("reference"))
+
+
+@pytest.fixture(scope="module")
+def cpu_engine():
+    try:
+        return load("cpu")
+    except (ImportError, AttributeError):
+        pytest.skip("the CPU engine does not exist yet")
+
+
+@RELAXED
+@given(choices=random_graphs.choices(), sizes=random_graphs.sizes(), other=random_graphs.sizes())
+def test_the_cpu_engine_agrees_with_the_reference(cpu_engine, choices, sizes, other):
+    random_graphs.compare(choices, sizes, other, engine=cpu_engine)
