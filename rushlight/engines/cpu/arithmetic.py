@@ -146,6 +146,14 @@ class Arithmetic:
             return vector
         return self.emit(vector.dtype, 1, f"extractelement {vector.typed}, i32 {index}")
 
+    def any(self, mask: Value) -> Value:
+        """One bit: whether a lane of the mask is true."""
+        if mask.lanes == 1:
+            return mask
+        bits = self.emit(int64, 1, f"bitcast {mask.typed} to i{mask.lanes}")
+        wide = self.emit(int64, 1, f"zext i{mask.lanes} {bits.name} to i64")
+        return wide.differs(0)
+
     def fold(self, vector: Value, combine: Callable[[Value, Value], Value]) -> Value:
         """All lanes combined to a scalar by halves: `combine(lower half, upper half)`."""
         while vector.lanes > 2:
