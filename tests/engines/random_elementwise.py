@@ -250,7 +250,7 @@ def cast(b: Builder) -> Value | None:
         return None
     node = e.cast(e.unary(e.ABS, x.node) if is_float(x) and dtype.kind == "u" else x.node, dtype)
     if dtype.kind != "f":
-        return Value(node, x.bound)
+        return Value(node, math.inf if dtype.kind == "u" and x.dtype.kind == "i" else x.bound)
     made = Value(node, x.bound, x.error, x.whole)
     return made if x.is_exact else made._replace(error=x.error + made.roundoff * x.bound)
 
