@@ -26,8 +26,9 @@ class RemovableHandle:
             raise TypeError(f"Expected a hook that can be called.\nActual: {hook!r}.")
         self.id = next(_numbers)
         self._hooks = hooks
-        self._also = [weakref.ref(other) if not isinstance(other, dict) else other
-                      for other in also]
+        self._also = [
+            weakref.ref(other) if not isinstance(other, dict) else other for other in also
+        ]
         self._name = getattr(hook, "__qualname__", repr(hook))
         hooks[self.id] = hook
         if first:

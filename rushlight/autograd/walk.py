@@ -12,6 +12,8 @@ from typing import Any
 
 from rushlight.autograd.errors import explain_freed, explain_shape
 from rushlight.autograd.node import AccumulateGrad, Edge, GradNode
+from rushlight.graph.creation import literal
+from rushlight.graph.movement import expand
 from rushlight.graph.recorder import recorder
 from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
 
@@ -139,7 +141,7 @@ class Walk:
         if all(grad is None for grad in grads) and not getattr(node, "runs_on_none", False):
             results: tuple = (None,) * len(node.edges)
         else:
-            if node.materialize and None in grads:
+            if node.materialize and any(grad is None for grad in grads):
                 grads = _materialize(node, grads)
             results = node.run(tuple(grads))
             if modes.anomaly and modes.anomaly_checks_nan:
@@ -253,9 +255,6 @@ def _run_post_hooks(node: GradNode, results: tuple, grads: tuple) -> tuple:
 
 
 def _materialize(node: GradNode, grads: list) -> list:
-    from rushlight.graph.creation import literal
-    from rushlight.graph.movement import expand
-
     return [
         wrap(expand(literal(0, spec.dtype), spec.shape)) if grad is None else grad
         for grad, spec in zip(grads, node.output_specs, strict=True)

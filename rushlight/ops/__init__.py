@@ -11,13 +11,23 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from rushlight.autograd import backward as _backward
-from rushlight.autograd import hooks as _hooks
+from rushlight.autograd.backward import METHODS as _BACKWARD
+from rushlight.autograd.hooks import METHODS as _HOOKS
 from rushlight.autograd.inplace import check_inplace, write
 from rushlight.ops.promotion import can_cast
 from rushlight.tensor import Tensor
 
-FAMILIES = ("compare", "elementwise", "unary", "movement", "reduce", "matmul", "index", "sort")
+FAMILIES = (
+    "compare",
+    "elementwise",
+    "unary",
+    "movement",
+    "join",
+    "reduce",
+    "matmul",
+    "index",
+    "sort",
+)
 FAMILIES += ("creation", "random", "convert", "printing")
 
 FUNCTIONS: dict[str, Callable] = {}
@@ -59,11 +69,13 @@ _OPERATORS |= {"bitwise_right_shift": "irshift"}
 
 def bind() -> None:
     """Give Tensor its methods, and collect the functions for `rl.`."""
-    tables = [importlib.import_module(f"rushlight.ops.{family}") for family in FAMILIES]
-    for table in (*tables, _backward, _hooks):
+    for name, method in {**_BACKWARD, **_HOOKS}.items():
+        setattr(Tensor, name, method)
+    for family in FAMILIES:
+        table = importlib.import_module(f"rushlight.ops.{family}")
         for name, method in table.METHODS.items():
             setattr(Tensor, name, method)
-        FUNCTIONS.update(getattr(table, "FUNCTIONS", {}))
+        FUNCTIONS.update(table.FUNCTIONS)
         for name in getattr(table, "INPLACE", ()):
             method = inplace(name, table.FUNCTIONS[name])
             setattr(Tensor, f"{name}_", method)

@@ -64,9 +64,7 @@ def check_axis(operation: str, axis: int, rank: int) -> int:
         if hasattr(axis, "__index__"):
             axis = axis.__index__()
         else:
-            raise TypeError(
-                f"{operation}(): argument 'dim' must be int, not {type(axis).__name__}"
-            )
+            raise TypeError(f"{operation}(): argument 'dim' must be int, not {type(axis).__name__}")
     span = max(rank, 1)
     if not -span <= axis < span:
         raise IndexError(

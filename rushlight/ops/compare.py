@@ -11,7 +11,7 @@ from rushlight.graph.dtype import DType, bool_
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node, Primitive
 from rushlight.ops.check import broadcast, check_tensor, describe, fail
-from rushlight.ops.operands import Operand, align, operands
+from rushlight.ops.operands import COMPARABLE, Operand, align, operands
 from rushlight.tensor import Tensor, wrap
 
 
@@ -214,7 +214,9 @@ def logical_not(input: Tensor) -> Tensor:
 def bitwise_not(input: Tensor) -> Tensor:
     """The bits of integers turned over; `not` for bool."""
     if input._spec.dtype.is_floating_point:
-        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
     return Invert.apply((input,))
 
 
@@ -230,7 +232,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     dtype = input._spec.dtype
     for bound in (min, max):
         if bound is not None:
-            dtype = operands(input.to(dtype) if dtype is not input.dtype else input, bound, "clamp")[2]
+            dtype = operands(
+                input.to(dtype) if dtype is not input.dtype else input, bound, "clamp"
+            )[2]
     zero = wrap(literal(0, dtype))
     low = zero if min is None else operands(input, min, "clamp")[1]
     high = zero if max is None else operands(input, max, "clamp")[1]
@@ -282,6 +286,14 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return Where.apply((mask, other, input), input._spec.dtype)
 
 
+def _equal(self: Tensor, other: Any) -> Any:
+    return eq(self, other) if isinstance(other, COMPARABLE) else NotImplemented
+
+
+def _unequal(self: Tensor, other: Any) -> Any:
+    return ne(self, other) if isinstance(other, COMPARABLE) else NotImplemented
+
+
 FUNCTIONS = {
     **{f.__name__: f for f in (eq, ne, lt, le, gt, ge, logical_and, logical_or, logical_xor)},
     **{f.__name__: f for f in (bitwise_and, bitwise_or, bitwise_xor, bitwise_not, logical_not)},
@@ -293,7 +305,14 @@ FUNCTIONS = {
 METHODS = {
     **{name: function for name, function in FUNCTIONS.items() if name != "where"},
     "where": lambda self, condition, other: where(condition, self, other),
-    **{"__eq__": eq, "__ne__": ne, "__lt__": lt, "__le__": le, "__gt__": gt, "__ge__": ge},
+    **{
+        "__eq__": _equal,
+        "__ne__": _unequal,
+        "__lt__": lt,
+        "__le__": le,
+        "__gt__": gt,
+        "__ge__": ge,
+    },
     **{"__and__": bitwise_and, "__or__": bitwise_or, "__xor__": bitwise_xor},
     **{"__rand__": bitwise_and, "__ror__": bitwise_or, "__rxor__": bitwise_xor},
     **{"__lshift__": bitwise_left_shift, "__rshift__": bitwise_right_shift},

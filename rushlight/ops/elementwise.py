@@ -286,7 +286,9 @@ def pow(input: Operand, exponent: Operand) -> Tensor:  # noqa: A001 - PyTorch's 
     a, b, dtype = operands(input, exponent, "pow")
     if isinstance(exponent, NUMBERS) and not dtype.is_floating_point and exponent.real < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
-    known = exponent if isinstance(exponent, NUMBERS) and not isinstance(exponent, complex) else None
+    known = (
+        exponent if isinstance(exponent, NUMBERS) and not isinstance(exponent, complex) else None
+    )
     return Pow.apply((a, b), dtype, known)
 
 

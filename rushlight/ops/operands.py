@@ -18,6 +18,7 @@ from rushlight.tensor import Tensor, from_array, wrap
 
 Operand = Tensor | bool | int | float | complex
 NUMBERS = (bool, int, float, complex, np.number, np.bool_)
+COMPARABLE = (Tensor, np.ndarray, *NUMBERS)
 
 
 def align(a: Node, b: Node, dtype: DType, name: str) -> tuple[Node, Node]:

@@ -1,0 +1,38 @@
+"""Automatic differentiation: `backward`, `grad`, `Function`, modes, hooks, checks."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from rushlight.autograd.backward import backward, grad
+from rushlight.autograd.function import Function, once_differentiable
+from rushlight.autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+
+__all__ = [
+    "Function",
+    "backward",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "once_differentiable",
+    "set_grad_enabled",
+]
+
+_LAZY = {"gradcheck": "gradcheck", "gradgradcheck": "gradcheck", "functional": "functional"}
+_LAZY |= {"detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'rushlight.autograd' has no attribute {name!r}")
+    module = importlib.import_module(f"rushlight.autograd.{_LAZY[name]}")
+    return module if name == "functional" else getattr(module, name)
