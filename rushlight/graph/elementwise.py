@@ -33,8 +33,11 @@ def _infer_comparison(specs: tuple, attributes: tuple, numbers: tuple, spec: Spe
 
 def _infer_where(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
     chosen = _infer_same(specs[1:], attributes, numbers, spec)
-    if specs[0].dtype is not bool_:
-        raise ValueError(f"where chooses by bool, not {specs[0]}")
+    condition = specs[0]
+    if condition.dtype is not bool_:
+        raise ValueError(f"where chooses by bool, not {condition}")
+    if condition.rank and chosen.rank and condition.shape != chosen.shape:
+        raise ValueError(f"where of {condition} between {chosen}")
     return _shape_of(specs).with_dtype(chosen.dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rushlight.graph.dtype import int64
 from rushlight.graph.node import Node, Origin, Primitive
 from rushlight.graph.recorder import record
 from rushlight.graph.spec import Spec
@@ -13,6 +14,7 @@ def _infer_take(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> 
     x, places = specs[0], specs[1:]
     if any(place.shape != places[0].shape for place in places):
         raise ValueError(f"take with indices of unequal shapes: {places}")
+    _check_int64(places)
     return x.with_shape((*places[0].shape, *x.shape[len(places) :]))
 
 
@@ -24,10 +26,23 @@ def _infer_put(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> S
 
 
 def _infer_gather(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
-    return specs[1].with_dtype(specs[0].dtype)
+    x, places = specs
+    _check_int64((places,))
+    around = [*x.shape]
+    around[attributes[0]] = places.shape[attributes[0]]
+    sizes = zip(places.shape, around, strict=True)
+    if any(size > whole for size, whole in sizes):
+        raise ValueError(f"gather of {x} at {places} along {attributes[0]}")
+    return places.with_dtype(x.dtype)
+
+
+def _check_int64(places: tuple[Spec, ...]) -> None:
+    if any(place.dtype is not int64 for place in places):
+        raise ValueError(f"places are int64, not {places}")
 
 
 def _infer_scatter(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
+    _infer_gather(specs[:2], attributes, numbers, spec)
     if specs[1].shape != specs[2].shape or specs[2].dtype is not specs[0].dtype:
         raise ValueError(f"scatter of {specs[2]} at {specs[1]} into {specs[0]}")
     return specs[0]

@@ -46,6 +46,8 @@ def _infer_slice(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) ->
 
 def _infer_update(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
     _infer_slice(specs[:1], attributes, numbers, specs[1])
+    if specs[1].dtype is not specs[0].dtype:
+        raise ValueError(f"update of {specs[0]} by {specs[1]}")
     return specs[0]
 
 
@@ -64,6 +66,10 @@ def _infer_fold(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> 
 
 def _infer_concat(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
     (axis,), shape = attributes, specs[0].shape
+    for other in specs:
+        around = (*other.shape[:axis], shape[axis], *other.shape[axis + 1 :])
+        if around != shape or other.dtype is not specs[0].dtype:
+            raise ValueError(f"concatenation of {specs} along {axis}")
     total = sum(other.shape[axis] for other in specs)
     return specs[0].with_shape((*shape[:axis], total, *shape[axis + 1 :]))
 

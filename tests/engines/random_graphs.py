@@ -26,6 +26,7 @@ from rushlight.graph.node import Node, input_node
 from rushlight.graph.program import Binding, Graph
 from rushlight.graph.recorder import recorder, value_of
 from rushlight.graph.spec import spec_of
+from rushlight.graph.verify import verify
 from tests.engines.harness import using
 
 ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -193,7 +194,7 @@ class Comparing:
         self.graphs: list[Graph] = []
 
     def plan(self, graph: Graph):
-        return _ComparingProgram(graph, self)
+        return _ComparingProgram(verify(graph), self)
 
 
 class _ComparingProgram:
