@@ -88,12 +88,53 @@ class Recorder:
     def compute(self) -> None:
         """Compute everything pending that is still reachable."""
         with _computing:
-            pending = self.pending[:]
-            del self.pending[: len(pending)]  # the list stays: its thread may be appending
-            journal, self.journal = self.journal, {}
-            self._measured = self._bytes = self._operations = 0
+            pending, journal = self._take()
+            if len(_recorders) > 1:
+                pending = self._with_work_of_others(pending, journal)
             if pending:
                 _compute(pending, journal)
+
+    def _take(self) -> tuple[list[Node], dict]:
+        pending = self.pending[:]
+        del self.pending[: len(pending)]  # the list stays: its thread may be appending
+        journal, self.journal = self.journal, {}
+        self._measured = self._bytes = self._operations = 0
+        return pending, journal
+
+    def _with_work_of_others(self, pending: list[Node], journal: dict) -> list[Node]:
+        """Add what other threads have pending, if `pending` reads any of it."""
+        mine = set(pending)
+        if not any(
+            source.buffer is None and source not in mine and source.primitive.family != "literal"
+            for node in pending
+            for source in node.inputs
+        ):
+            return pending
+        for other in list(_recorders):
+            if other is not self:
+                work, old_values = other._take()
+                pending = work + pending
+                journal.update(old_values)
+        return _in_order(pending)
+
+
+def _in_order(nodes: list[Node]) -> list[Node]:
+    """The nodes, every one after those that it reads."""
+    waiting = dict.fromkeys(nodes)
+    ordered = []
+    for first in nodes:
+        stack = [first]
+        while stack:
+            node = stack[-1]
+            needed = [source for source in node.inputs if source in waiting]
+            if needed and node in waiting:
+                stack += needed
+                continue
+            if node in waiting:
+                del waiting[node]
+                ordered.append(node)
+            stack.pop()
+    return ordered
 
 
 class _Local(threading.local):
@@ -214,6 +255,7 @@ def _compute(pending: list[Node], journal: dict) -> None:
     for value in journal.values():
         if type(value) is Node:
             value.uses += 1
+    value = None  # a loop variable would count as one more reference
     try:
         live, survives = _find_live(pending)
         if live:
