@@ -33,8 +33,8 @@ def explain_freed(node: GradNode, visited: dict[GradNode, int]) -> str:
 def _linking_output(node: GradNode, visited: dict[GradNode, int]) -> str:
     for reader in visited:
         for edge in reader.edges:
-            if edge is not None and edge.node is node and not reader.freed:
-                spec = node.output_specs[edge.output]
+            if edge is not None and edge[0] is node and not reader.freed:
+                spec = node.output_specs[edge[1]]
                 return f"{spec.dtype.name}{list(spec.shape)}, read by {reader.name()}"
     spec = node.output_specs[0]
     return f"{spec.dtype.name}{list(spec.shape)}"

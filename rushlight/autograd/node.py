@@ -5,22 +5,18 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from rushlight.autograd.handle import RemovableHandle
 from rushlight.graph.node import Node
 from rushlight.graph.spec import Spec
-from rushlight.tensor import Tensor, modes, node_of
+from rushlight.tensor import Tensor, modes, node_of, refresh, wrap
 
-_sequence = itertools.count()
 LAST = 1 << 62
 
 
-class Edge(NamedTuple):
-    """Where a gradient goes: which node, and as the gradient of which of its outputs."""
-
-    node: GradNode
-    output: int
+Edge: TypeAlias = tuple["GradNode", int]
+"""Where a gradient goes: which node, and as the gradient of which of its outputs."""
 
 
 class GradNode:
@@ -34,6 +30,8 @@ class GradNode:
     output_specs: tuple[Spec, ...] = ()
     sequence: int = 0
     freed: bool = False
+    materialize: bool = True
+    runs_on_none: bool = False
     pre_hooks: dict | None = None
     post_hooks: dict | None = None
     tensor_hooks: dict[int, dict] | None = None
@@ -52,7 +50,7 @@ class GradNode:
     @property
     def next_functions(self) -> tuple[tuple[GradNode | None, int], ...]:
         """The nodes that the gradients of the inputs go to, with the output number there."""
-        return tuple((None, 0) if edge is None else tuple(edge) for edge in self.edges)
+        return tuple((None, 0) if edge is None else edge for edge in self.edges)
 
     @property
     def metadata(self) -> dict:
@@ -103,26 +101,37 @@ class AccumulateGrad(GradNode):
 
 def edge_of(tensor: Tensor) -> Edge | None:
     """Where the gradient of a tensor goes; None if it needs none."""
-    if not tensor.requires_grad:
+    if tensor._base is not None:
+        refresh(tensor)
+    if not tensor._requires_grad:
         return None
     node = tensor._grad_fn
     if node is not None:
-        return Edge(node, tensor._output_number)
+        return node, tensor._output_number
     found = tensor._accumulator
     if found is not None:
-        if type(found) is not weakref.ref:
-            return Edge(found, 0)  # a saved leaf, unpacked: it holds the node of the original
+        if type(found) is AccumulateGrad:
+            return found, 0  # a saved leaf, unpacked: it holds the node of the original
         node = found()
         if node is not None:
-            return Edge(node, 0)
+            return node, 0
     node = AccumulateGrad(tensor)
     tensor._accumulator = weakref.ref(node)
-    return Edge(node, 0)
+    return node, 0
 
 
-def next_sequence() -> int:
-    """A number that later nodes exceed: the walk takes the latest node first."""
-    return next(_sequence)
+next_sequence = itertools.count().__next__
+"""A number that later nodes exceed: the walk takes the latest node first."""
+
+
+def tie(tensor: Tensor, edge: Edge) -> None:
+    """Make gradients of an unpacked saved value go where those of the original go."""
+    tensor._requires_grad = True
+    node, output = edge
+    if type(node) is AccumulateGrad:
+        tensor._accumulator = node
+    else:
+        tensor._grad_fn, tensor._output_number = node, output
 
 
 class SavedValue:
@@ -146,17 +155,10 @@ class SavedValue:
             original = self.original()
             if original is not None and node_of(original) is self.node:
                 return original
-        tensor = object.__new__(Tensor)
-        tensor._node = self.node
-        edge = self.edge
-        if self.owner_output is not None:
-            edge = Edge(owner, self.owner_output)
+        tensor = wrap(self.node)
+        edge = self.edge if self.owner_output is None else (owner, self.owner_output)
         if edge is not None and (modes.grad or self.original is not None):
-            tensor._requires_grad = True
-            if type(edge.node) is AccumulateGrad:
-                tensor._accumulator = edge.node
-            else:
-                tensor._grad_fn, tensor._output_number = edge.node, edge.output
+            tie(tensor, edge)
         return tensor
 
 

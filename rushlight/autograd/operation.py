@@ -12,15 +12,18 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rushlight.autograd.node import AccumulateGrad, GradNode, SavedValue, edge_of, next_sequence
+from rushlight.autograd.node import GradNode, edge_of, next_sequence, tie
 from rushlight.graph.node import Node
-from rushlight.tensor import Tensor, ensure_cell, modes, node_of
+from rushlight.graph.spec import Spec
+from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
 
 
 class Idle:
     """Stands in for `ctx` where no gradient can be asked for: everything saved is dropped."""
 
-    def save_inputs(self, *positions: int) -> None:
+    recording = False
+
+    def save_inputs(self, *positions: int | None) -> None:
         """Nothing to save."""
 
     def save_values(self, *nodes: Node) -> None:
@@ -44,11 +47,12 @@ class Operation(GradNode):
     """Base of all built-in operations."""
 
     idle = IDLE
+    recording = True
     materialize = True
     differentiable = True
-    _saving: tuple = ()
-    _saved: tuple = ()
-    _nodes: list | None = None
+    _saved: list | None = None
+    _inputs: list | None = None
+    _saves_output: bool = False
 
     def forward(self, *values: Any) -> Node | tuple[Node, ...]:
         """Record the primitives; returns the output node, or a tuple of them."""
@@ -61,15 +65,18 @@ class Operation(GradNode):
     # ------------------------------------------------------------------------------- for forward
     def save_inputs(self, *positions: int | None) -> None:
         """Keep these inputs for backward; None keeps a place empty."""
-        self._saving = (*self._saving, *[("input", position) for position in positions])
+        inputs = self._inputs
+        kept = [(None if i is None else inputs[i], i) for i in positions]
+        self._saved = kept if self._saved is None else self._saved + kept
 
     def save_values(self, *nodes: Node) -> None:
         """Keep values on the way (masks, places) for backward, through which no gradient flows."""
-        self._saving = (*self._saving, *[("value", node) for node in nodes])
+        self._saved = (self._saved or []) + [(node, None) for node in nodes]
 
     def save_outputs(self, *positions: int) -> None:
         """Keep these outputs for backward."""
-        self._saving = (*self._saving, *[("output", position) for position in positions])
+        self._saved = (self._saved or []) + [(None, -1 - position) for position in positions]
+        self._saves_output = True
 
     def needs(self, position: int) -> bool:
         """Whether this input needs a gradient."""
@@ -77,11 +84,24 @@ class Operation(GradNode):
 
     # ------------------------------------------------------------------------------ for backward
     @property
-    def saved(self) -> list[Tensor]:
+    def saved(self) -> list[Tensor | None]:
         """The kept values in the order of the `save_...` calls, as tensors."""
-        return [value and value.unpack(self) for value in self._saved]
+        unpacked = []
+        linked = modes.grad
+        for node, position in self._saved:
+            if node is None:
+                unpacked.append(None)
+                continue
+            tensor = object.__new__(Tensor)
+            tensor._node = node
+            unpacked.append(tensor)
+            if linked and position is not None:
+                edge = self.edges[position] if position >= 0 else (self, -1 - position)
+                if edge is not None:
+                    tie(tensor, edge)
+        return unpacked
 
-    def input_spec(self, position: int) -> Any:
+    def input_spec(self, position: int) -> Spec:
         """Shape and dtype of an input."""
         return self._input_specs[position]
 
@@ -89,14 +109,17 @@ class Operation(GradNode):
     @classmethod
     def apply(cls, tensors: tuple[Tensor, ...], *arguments: Any) -> Any:
         """Record the operation on these tensors."""
-        nodes = [t._node if t._cell is None else node_of(t) for t in tensors]
-        if modes.grad and cls.differentiable:
-            for tensor in tensors:
-                if tensor._requires_grad or tensor._base is not None and tensor.requires_grad:
-                    return cls._apply_recorded(tensors, nodes, arguments)
+        nodes = []
+        wanted = False
+        for tensor in tensors:
+            nodes.append(tensor._node if tensor._cell is None else node_of(tensor))
+            if tensor._requires_grad or (tensor._base is not None and tensor.requires_grad):
+                wanted = True
+        if wanted and cls.differentiable and modes.grad:
+            return cls._apply_recorded(tensors, nodes, arguments)
         result = cls.forward(IDLE, *nodes, *arguments)
         if type(result) is tuple:
-            return tuple([_wrap(node) for node in result])
+            return tuple([wrap(node) for node in result])
         tensor = object.__new__(Tensor)
         tensor._node = result
         return tensor
@@ -105,31 +128,30 @@ class Operation(GradNode):
     def _apply_recorded(cls, tensors: tuple, nodes: list, arguments: tuple) -> Any:
         ctx = object.__new__(cls)
         ctx.sequence = next_sequence()
-        ctx.edges = tuple([edge_of(tensor) for tensor in tensors])
+        ctx.edges = tuple([edge_of(t) if t._requires_grad else None for t in tensors])
         ctx._input_specs = [node.spec for node in nodes]
+        ctx._inputs = nodes
         result = ctx.forward(*nodes, *arguments)
-        outputs = result if type(result) is tuple else (result,)
-        ctx.output_specs = tuple([node.spec for node in outputs])
-        if ctx._saving:
-            ctx._saved = ctx._keep(nodes, outputs)
+        ctx._inputs = None
         if modes.anomaly:
             ctx.origin = caller()
-        wrapped = [_attach(node, ctx, position) for position, node in enumerate(outputs)]
-        return tuple(wrapped) if type(result) is tuple else wrapped[0]
+        if type(result) is tuple:
+            return ctx._finish_several(result)
+        ctx.output_specs = (result.spec,)
+        if ctx._saves_output:
+            ctx._saved[ctx._saved.index((None, -1))] = (result, -1)
+        return _attach(result, ctx, 0)
 
-    def _keep(self, nodes: list, outputs: tuple) -> tuple:
-        kept = []
-        for kind, which in self._saving:
-            if which is None:
-                kept.append(None)
-            elif kind == "input":
-                kept.append(SavedValue(nodes[which], self.edges[which]))
-            elif kind == "output":
-                kept.append(SavedValue(outputs[which], None, which))
-            else:
-                kept.append(SavedValue(which, None))
-        del self._saving
-        return tuple(kept)
+    def _finish_several(self, outputs: tuple[Node, ...]) -> tuple[Tensor, ...]:
+        self.output_specs = tuple([node.spec for node in outputs])
+        if self._saves_output:
+            self._saved = [
+                (outputs[-1 - position], position)
+                if position is not None and position < 0
+                else (node, position)
+                for node, position in self._saved
+            ]
+        return tuple([_attach(node, self, position) for position, node in enumerate(outputs)])
 
     def run(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         """The gradients of the inputs."""
@@ -140,7 +162,7 @@ class Operation(GradNode):
         """Give saved values back, and whatever else the forward kept."""
         if self._saved:
             self.freed = True
-            self._saved = ()
+            self._saved = None
 
 
 class ViewOperation(Operation):
@@ -173,17 +195,10 @@ class ViewOperation(Operation):
         return result
 
 
-def _wrap(node: Node) -> Tensor:
-    tensor = object.__new__(Tensor)
-    tensor._node = node
-    return tensor
-
-
 def _attach(node: Node, ctx: Operation, output: int) -> Tensor:
     tensor = object.__new__(Tensor)
     tensor._node = node
-    dtype = node.spec.dtype
-    if dtype.is_floating_point or dtype.is_complex:
+    if node.spec.dtype.is_differentiable:
         tensor._requires_grad = True
         tensor._grad_fn = ctx
         tensor._output_number = output
@@ -200,4 +215,3 @@ def caller() -> str:
     return "unknown place" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
-__all__ = ["AccumulateGrad", "Idle", "Operation", "ViewOperation", "caller"]

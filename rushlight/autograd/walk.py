@@ -30,7 +30,7 @@ class Walk:
         self.captured: dict[Edge, Tensor] = {}
         self.wanted: dict[GradNode, list[Edge]] = {}
         for edge in captures or ():
-            self.wanted.setdefault(edge.node, []).append(edge)
+            self.wanted.setdefault(edge[0], []).append(edge)
         self.arrived: dict[GradNode, list] = {}
         self.missing: dict[GradNode, int] = {}
         self.needed: set[GradNode] | None = None
@@ -38,22 +38,20 @@ class Walk:
 
     def run(self, roots: list[tuple[Edge, Tensor]]) -> None:
         """Walk from the roots; fills `.grad` of leaves, or `captured`."""
-        self._count_dependencies([edge.node for edge, _ in roots])
+        self._count_dependencies([edge[0] for edge, _ in roots])
         if self.capturing:
             self._find_needed()
         for edge, grad in roots:
             self._deliver(edge, grad, None)
         ready: list = []
-        for node in {edge.node: None for edge, _ in roots}:
+        for node in {edge[0]: None for edge, _ in roots}:
             if not self.missing[node]:
                 self._push(ready, node)
         before = modes.grad
         modes.grad = self.create_graph
         try:
             while ready:
-                node = heapq.heappop(ready)[2]
-                for reached in self._visit(node):
-                    self._push(ready, reached)
+                self._visit(heapq.heappop(ready)[2], ready)
         finally:
             modes.grad = before
 
@@ -85,7 +83,7 @@ class Walk:
         for node in self.missing:
             for edge in node.edges:
                 if edge is not None:
-                    readers.setdefault(edge.node, []).append(node)
+                    readers.setdefault(edge[0], []).append(node)
         self.needed = set()
         stack = list(self.wanted)
         while stack:
@@ -94,54 +92,59 @@ class Walk:
                     self.needed.add(reader)
                     stack.append(reader)
 
-    def _deliver(self, edge: Edge, grad: Tensor | None, source: GradNode | None) -> None:
+    def _deliver(self, edge: Edge, grad: Tensor, source: GradNode | None) -> None:
+        """Add a gradient to what arrived at its target so far."""
         node, output = edge
-        if grad is not None:
+        cell = grad._cell if isinstance(grad, Tensor) else self
+        if cell is not None or grad._node.spec is not node.output_specs[output]:
             grad = fit(grad, node, output, source)
-            arrived = self.arrived.get(node)
-            if arrived is None:
-                arrived = self.arrived[node] = [None] * len(node.output_specs)
-            arrived[output] = grad if arrived[output] is None else arrived[output] + grad
+        arrived = self.arrived.get(node)
+        if arrived is None:
+            arrived = self.arrived[node] = [None] * len(node.output_specs)
+        held = arrived[output]
+        arrived[output] = grad if held is None else held + grad
 
-    def _visit(self, node: GradNode) -> list[GradNode]:
-        """Run one node; returns the nodes that became ready by it."""
+    def _visit(self, node: GradNode, ready: list) -> None:
+        """Run one node; the nodes that became ready by it are pushed to `ready`."""
         grads = self.arrived.pop(node, None) or [None] * len(node.output_specs)
         if node.tensor_hooks or node.retained:
             _run_tensor_hooks(node, grads)
-        if node in self.wanted:
+        if self.capturing and node in self.wanted:
             self._capture(node, grads)
-        results: tuple = ()
         if type(node) is AccumulateGrad:
             if not self.capturing and grads[0] is not None:
                 grads = _run_pre_hooks(node, grads)
                 _accumulate(node, grads[0], self.create_graph)
-        elif self.needed is None or node in self.needed:
-            results = self._differentiate(node, grads)
-        ready = []
-        for position, edge in enumerate(node.edges):
+            return
+        wanted = self.needed is None or node in self.needed
+        results = self._differentiate(node, grads) if wanted else (None,) * len(node.edges)
+        missing = self.missing
+        for edge, grad in zip(node.edges, results, strict=False):
             if edge is None:
                 continue
-            if results:
-                self._deliver(edge, results[position], node)
-            self.missing[edge.node] -= 1
-            if not self.missing[edge.node]:
-                ready.append(edge.node)
-        return ready
+            if grad is not None:
+                self._deliver(edge, grad, node)
+            target = edge[0]
+            missing[target] -= 1
+            if not missing[target]:
+                self._push(ready, target)
 
     def _capture(self, node: GradNode, grads: list) -> None:
         if type(node) is AccumulateGrad and node.variable._hooks:
             grads[0] = _call_hooks(node.variable._hooks, grads[0], "tensor hook")
         for edge in self.wanted[node]:
-            self.captured[edge] = grads[edge.output]
+            self.captured[edge] = grads[edge[1]]
 
     def _differentiate(self, node: GradNode, grads: list) -> tuple:
         if node.freed:
             raise RuntimeError(explain_freed(node, self.missing))
-        grads = _run_pre_hooks(node, grads)
-        if all(grad is None for grad in grads) and not getattr(node, "runs_on_none", False):
+        if node.pre_hooks:
+            grads = _run_pre_hooks(node, grads)
+        absent = [grad for grad in grads if grad is None]
+        if len(absent) == len(grads) and not node.runs_on_none:
             results: tuple = (None,) * len(node.edges)
         else:
-            if node.materialize and any(grad is None for grad in grads):
+            if absent and node.materialize:
                 grads = _materialize(node, grads)
             results = node.run(tuple(grads))
             if modes.anomaly and modes.anomaly_checks_nan:

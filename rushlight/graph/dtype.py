@@ -16,8 +16,8 @@ class DType:
     (4, True, True)
     """
 
-    __slots__ = ("compute", "is_complex", "is_floating_point", "is_signed", "itemsize", "kind")
-    __slots__ += ("name", "storage")
+    __slots__ = ("compute", "is_complex", "is_differentiable", "is_floating_point", "is_signed")
+    __slots__ += ("itemsize", "kind", "name", "storage")
 
     def __init__(self, name: str, kind: str, storage: str, compute: str | None = None):
         self.name = name
@@ -27,6 +27,7 @@ class DType:
         self.itemsize = self.storage.itemsize
         self.is_floating_point = kind == "f"
         self.is_complex = kind == "c"
+        self.is_differentiable = kind in "fc"
         self.is_signed = kind in "ifc"
 
     def __repr__(self) -> str:

@@ -55,6 +55,7 @@ class Recorder:
         self.pending: list[Node] = []
         self.journal: dict[Any, Any] = {}
         self.immediate = False
+        self.recorded = 0  # primitives so far, for who wants to count them
         self._measured = self._bytes = self._operations = 0
         _recorders.add(self)
 
@@ -92,6 +93,7 @@ class Recorder:
             if len(_recorders) > 1:
                 pending = self._with_work_of_others(pending, journal)
             if pending:
+                self.recorded += len(pending)
                 _compute(pending, journal)
 
     def _take(self) -> tuple[list[Node], dict]:

@@ -42,7 +42,8 @@ class Mul(Operation):
     """a * b."""
 
     def forward(ctx, a: Node, b: Node, dtype: DType) -> Node:
-        ctx.save_inputs(0 if ctx.needs(1) else None, 1 if ctx.needs(0) else None)
+        if ctx.recording:
+            ctx.save_inputs(0 if ctx.needs(1) else None, 1 if ctx.needs(0) else None)
         a, b = align(a, b, dtype, "mul")
         return p.mul(a, b)
 
@@ -55,7 +56,8 @@ class Div(Operation):
     """a / b in floating point."""
 
     def forward(ctx, a: Node, b: Node, dtype: DType) -> Node:
-        ctx.save_inputs(0 if ctx.needs(1) else None, 1)
+        if ctx.recording:
+            ctx.save_inputs(0 if ctx.needs(1) else None, 1)
         a, b = align(a, b, dtype, "div")
         return p.div(a, b)
 

@@ -38,7 +38,8 @@ def operands(a: Operand, b: Operand, name: str) -> tuple[Tensor, Tensor, DType]:
     """Both operands as tensors, and the dtype to compute in; TypeError for anything else."""
     if isinstance(a, Tensor):
         if isinstance(b, Tensor):
-            return a, b, promote_tensors(a, b)
+            dtype = a._spec.dtype
+            return a, b, dtype if dtype is b._spec.dtype else promote_tensors(a, b)
         if isinstance(b, NUMBERS):
             dtype = promote_number(a._spec.dtype, type(b))
             return a, wrap(number(b, dtype)), dtype

@@ -65,7 +65,7 @@ class Unary(Operation):
     row: tuple
 
     def forward(ctx, x: Node, primitive: Primitive) -> Node:
-        if type(ctx) is not type(ctx.idle):
+        if ctx.recording:
             ctx.save_inputs(0) if ctx.row[1] == "x" else ctx.save_outputs(0)
         return p.unary(primitive, x)
 
