@@ -7,6 +7,7 @@ from typing import Any
 
 from rushlight.autograd.backward import backward, grad
 from rushlight.autograd.function import Function, once_differentiable
+from rushlight.autograd.gradcheck import gradcheck, gradgradcheck
 from rushlight.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -20,6 +21,8 @@ __all__ = [
     "backward",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "is_grad_enabled",
     "no_grad",
@@ -27,8 +30,7 @@ __all__ = [
     "set_grad_enabled",
 ]
 
-_LAZY = {"gradcheck": "gradcheck", "gradgradcheck": "gradcheck", "functional": "functional"}
-_LAZY |= {"detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly"}
+_LAZY = {"functional": "functional", "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly"}
 
 
 def __getattr__(name: str) -> Any:
