@@ -5,6 +5,8 @@ Sums and products of floating-point numbers accumulate in double precision and r
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rushlight.engines.reference.rounding import Rule, widened
@@ -29,7 +31,7 @@ def _extreme(combine: np.ufunc, name: str) -> Rule:
     return rule
 
 
-def _place(find, name: str) -> Rule:
+def _place(find: Callable[..., np.ndarray], name: str) -> Rule:
     def rule(arrays, axes, numbers, spec):
         (x,) = arrays
         _check_not_empty(x, axes, name)

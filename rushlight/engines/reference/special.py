@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,7 +13,7 @@ _ASYMPTOTIC = 10.0
 _BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 5 / 660, -691 / 32760, 1 / 12)
 
 
-def _each(function, x: np.ndarray) -> np.ndarray:
+def _each(function: Callable[[float], float], x: np.ndarray) -> np.ndarray:
     return np.asarray(np.frompyfunc(function, 1, 1)(x)).astype(np.float64)
 
 
