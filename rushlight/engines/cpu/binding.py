@@ -1,0 +1,255 @@
+"""Sizes and numbers put into a plan: argument blocks, memory offsets and numbers of chunks.
+
+`Tables` holds what is the same for all sizes; `Bound` is a plan at certain sizes.  A repeated run
+at known sizes only patches pointers and numbers, a few NumPy assignments for the whole program.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rushlight.engines.cpu.affine import Polynomial, size_of, times
+from rushlight.engines.cpu.kernel import CHUNKS, PARTS
+from rushlight.engines.cpu.plan import NativeStep, Plan, reduction_shape
+from rushlight.engines.cpu.trace import Partial, accumulator
+from rushlight.graph.buffer import ALIGNMENT
+from rushlight.graph.dtype import bool_, float32
+from rushlight.graph.spec import Spec
+
+MOST_PARTS = 64
+_PART_ELEMENTS = 16384
+_MANY_ROWS, _MANY_COLUMNS = 64, 4096
+_CHUNK_ELEMENTS = 8192
+_MOST_CHUNKS = 64
+SERIAL_OPERATIONS = 50_000
+
+
+def number_of_parts(kept: int, outer: int, inner: int) -> int:
+    """Into how many parts a reduction is cut: a function of its shape alone."""
+    if inner:
+        if kept >= _MANY_ROWS:
+            return 1
+        wanted = outer * inner // _PART_ELEMENTS
+        most = outer if outer > 1 else -(-inner // 32)
+    else:
+        if kept >= _MANY_COLUMNS:
+            return 1
+        wanted = outer * kept // _PART_ELEMENTS
+        most = outer
+    return max(1, min(wanted, most, MOST_PARTS))
+
+
+class Tables:
+    """Where everything goes, whatever the sizes."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.polynomials: dict[Polynomial, int] = {}
+        self.starts: list[int] = []
+        self.count = 0
+        leaves = plan.fusion.graph.leaves
+        self.inputs = [i for i, leaf in enumerate(leaves) if leaf.literal is None]
+        self.addresses: dict[Any, int] = {leaf: i for i, leaf in enumerate(self.inputs)}
+        self.fresh: list[int] = []
+        for value in plan.results:
+            if value not in self.addresses and value not in plan.inherited:
+                self.addresses[value] = len(self.addresses)
+                self.fresh.append(value)
+        for value, leaf in plan.inherited.items():
+            self.addresses[value] = self.addresses[leaf]
+        self.arena = len(self.inputs) + len(self.fresh)
+        self.sizes: list[tuple[int, int]] = []  # slot, polynomial
+        self.pointers: list[tuple[int, int, Any, int, int]] = []
+        self.integers: list[tuple[int, int]] = []
+        self.singles: list[tuple[int, int]] = []
+        self.doubles: list[tuple[int, int]] = []
+        for step in plan.steps:
+            if isinstance(step, NativeStep):
+                self.starts.append(self.count)
+                self.add(step)
+        self.totals = [self.index_of(self.total(s)) for s in self.native_steps()]
+        self.build_evaluation()
+
+    def native_steps(self) -> list[NativeStep]:
+        """The steps that are kernels."""
+        return [step for step in self.plan.steps if isinstance(step, NativeStep)]
+
+    def total(self, step: NativeStep) -> Polynomial:
+        """How many elements a kernel goes through."""
+        product = size_of(())
+        for slot in step.kernel.sizes:
+            if step.fillers[slot].kind == "polynomial":
+                product = times(product, step.fillers[slot].what)
+        return product
+
+    def index_of(self, polynomial: Polynomial) -> int:
+        """The number of a polynomial; equal ones are evaluated once."""
+        return self.polynomials.setdefault(polynomial, len(self.polynomials))
+
+    def add(self, step: NativeStep) -> None:
+        for slot, filler in enumerate(step.fillers, self.count):
+            if filler.kind == "polynomial":
+                self.sizes.append((slot, self.index_of(filler.what)))
+            elif filler.kind == "pointer":
+                address = self.addresses.get(filler.what, self.arena)
+                offset = self.index_of(filler.offset)
+                storage = filler.what if address == self.arena else None
+                parts = slot, address, storage, offset, filler.dtype.itemsize
+                self.pointers.append(parts)
+            elif filler.kind == "number":
+                dtype = filler.dtype
+                if dtype is None or dtype is bool_ or not dtype.is_floating_point:
+                    self.integers.append((slot, filler.what))
+                elif dtype is float32:
+                    self.singles.append((slot, filler.what))
+                else:
+                    self.doubles.append((slot, filler.what))
+        self.count += len(step.fillers)
+
+    def build_evaluation(self) -> None:
+        """Arrays that evaluate all polynomials at once."""
+        atoms, numbers = set(), set()
+        for polynomial in self.polynomials:
+            for monomial in polynomial:
+                numbers.update(monomial[0])
+                atoms.update(monomial[1])
+        self.atoms = sorted(atoms)
+        self.numbers = sorted(numbers)
+        place = {("atom", atom): 1 + i for i, atom in enumerate(self.atoms)}
+        first = 1 + len(self.atoms)
+        place.update({("number", n): first + i for i, n in enumerate(self.numbers)})
+        rows, self.spans = [], []
+        for polynomial in self.polynomials:
+            begin = len(rows)
+            for number_factors, atom_factors in polynomial:
+                row = [place["number", n] for n in number_factors]
+                rows.append(row + [place["atom", a] for a in atom_factors])
+            self.spans.append((begin, len(rows)))
+        width = max([len(row) for row in rows], default=0) or 1
+        padded = [row + [0] * (width - len(row)) for row in rows]
+        self.factors = np.array(padded, np.int64).reshape(len(rows), width)
+        self.sums = [i for i, (begin, end) in enumerate(self.spans) if end - begin != 1]
+        self.heads = np.array([begin for begin, _ in self.spans], np.int64)
+        origins = self.plan.fusion.sizes.origins
+        self.origins = [origins[atom] for atom in self.atoms]
+        self.slot_of_size = np.array([slot for slot, _ in self.sizes], np.int64)
+        self.size_of_slot = np.array([i for _, i in self.sizes], np.int64)
+        self.slot_of_pointer = np.array([pointer[0] for pointer in self.pointers], np.int64)
+        self.address_of_pointer = np.array([pointer[1] for pointer in self.pointers], np.int64)
+        self.offset_of_pointer = np.array([pointer[3] for pointer in self.pointers], np.int64)
+        self.itemsizes = np.array([pointer[4] for pointer in self.pointers], np.int64)
+        self.parts = [self.reduction(step) for step in self.native_steps()]
+
+    def reduction(self, step: NativeStep) -> tuple | None:
+        """The shape that decides the number of parts of a kernel's reductions."""
+        return reduction_shape(step.group) if step.group is not None else None
+
+    def evaluate(self, specs: tuple[Spec, ...], numbers: list) -> np.ndarray:
+        """The values of all polynomials."""
+        sizes = [specs[value].shape[axis] for value, axis in self.origins]
+        known = np.array([1, *sizes, *[numbers[n] for n in self.numbers]], np.int64)
+        products = known[self.factors].prod(axis=1)
+        heads = np.minimum(self.heads, max(len(products) - 1, 0))
+        values = products[heads] if len(products) else np.zeros(len(self.spans), np.int64)
+        for i in self.sums:
+            begin, end = self.spans[i]
+            values[i] = products[begin:end].sum()
+        return values
+
+
+class Bound:
+    """A plan at certain sizes: its argument block, and what must be patched for a run."""
+
+    def __init__(self, tables: Tables, specs: tuple[Spec, ...], numbers: list):
+        self.tables = tables
+        self.specs = specs
+        plan = tables.plan
+        values = tables.evaluate(specs, numbers)
+        self.used_numbers = [numbers[n] for n in tables.numbers]
+        self.block = np.zeros(max(tables.count, 1), np.int64)
+        self.singles = self.block.view(np.float32)
+        self.doubles = self.block.view(np.float64)
+        self.fresh_bytes = [specs[value].nbytes for value in tables.fresh]
+        self.parts = [
+            1 if shape is None else number_of_parts(*[_size(sizes, specs, plan) for sizes in shape])
+            if shape[2] or shape[1]
+            else 1
+            for shape in tables.parts
+        ]
+        self.chunks = []
+        for start, total, parts in zip(tables.starts, tables.totals, self.parts, strict=True):
+            chunks = max(1, min(int(values[total]) // _CHUNK_ELEMENTS, _MOST_CHUNKS))
+            self.chunks.append(chunks)
+            self.block[start + CHUNKS] = chunks
+            self.block[start + PARTS] = parts
+        self.work = [int(values[total]) for total in tables.totals]
+        self.lay_out(plan)
+        self.fill(values)
+
+    def fill(self, values: np.ndarray) -> None:
+        """Put in what sizes and integer numbers decide."""
+        tables = self.tables
+        self.block[tables.slot_of_size] = values[tables.size_of_slot]
+        offsets = values[tables.offset_of_pointer] * tables.itemsizes
+        places = [0 if p[2] is None else self.offsets[p[2]] for p in tables.pointers]
+        self.pointer_offsets = offsets + np.array(places, np.int64)
+
+    def lay_out(self, plan: Plan) -> None:
+        """Where each temporary begins in the program's memory."""
+        nbytes: dict[int, int] = {}
+        parts = self.parts_of_partials(plan)
+        for storage, place in plan.places.items():
+            if isinstance(storage, Partial):
+                spec = self.specs[storage.value]
+                itemsize = accumulator(spec.dtype).itemsize
+                size = spec.size * itemsize * parts[storage]
+            else:
+                size = self.specs[storage].nbytes
+            nbytes[place] = max(nbytes.get(place, 0), size)
+        starts, total = {}, 0
+        for place in sorted(nbytes):
+            starts[place] = total
+            total += -(-nbytes[place] // ALIGNMENT) * ALIGNMENT + ALIGNMENT
+        self.arena_bytes = total
+        self.offsets = {storage: starts[place] for storage, place in plan.places.items()}
+
+    def parts_of_partials(self, plan: Plan) -> dict[Partial, int]:
+        found = {}
+        for step, parts in zip(self.tables.native_steps(), self.parts, strict=True):
+            for storage in step.writes:
+                if isinstance(storage, Partial):
+                    found[storage] = parts
+        return found
+
+    def patch(self, addresses: list[int], numbers: list) -> None:
+        """Put in this run's addresses and numbers."""
+        tables, block = self.tables, self.block
+        if tables.numbers:
+            used = [numbers[n] for n in tables.numbers]
+            if used != self.used_numbers:
+                self.used_numbers = used
+                self.fill(tables.evaluate(self.specs, numbers))
+        where = np.array(addresses, np.int64)[tables.address_of_pointer]
+        block[tables.slot_of_pointer] = where + self.pointer_offsets
+        for slot, number in tables.integers:
+            block[slot] = wrapped(numbers[number])
+        for slot, number in tables.singles:
+            self.singles[2 * slot] = numbers[number]
+        for slot, number in tables.doubles:
+            self.doubles[slot] = numbers[number]
+
+
+def wrapped(number: Any) -> int:
+    """An integer of up to 64 bits as a signed one of 64."""
+    number = int(number)
+    return ((number + (1 << 63)) & 0xFFFFFFFFFFFFFFFF) - (1 << 63)
+
+
+def _size(atoms: tuple[int, ...], specs: tuple[Spec, ...], plan: Plan) -> int:
+    total = 1 if atoms else 1
+    for atom in atoms:
+        value, axis = plan.fusion.sizes.origins[atom]
+        total *= specs[value].shape[axis]
+    return total

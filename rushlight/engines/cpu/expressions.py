@@ -1,0 +1,129 @@
+"""Elementwise primitives as code: what each computes in one lane, and about what it costs.
+
+The same code serves scalars and vectors, and what stands in a fused kernel has the same bits as
+what stands alone: each primitive rounds to its own dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rushlight.engines.cpu.builder import Function
+from rushlight.engines.cpu.functions import EMITTED, emit_binary, emit_unary
+from rushlight.engines.cpu.values import Value
+from rushlight.graph.dtype import DType, bool_, uint8, uint16, uint32, uint64
+from rushlight.graph.node import Primitive
+
+Emit = Callable[..., Value]
+
+_UNSIGNED = {1: uint8, 2: uint16, 4: uint32, 8: uint64}
+
+
+def _sign(f: Function, x: Value) -> Value:
+    if x.dtype is bool_:
+        return x
+    positive = f.select(x > 0, f.like(1, x), 0)
+    return positive if not x.dtype.is_signed else f.select(x < 0, f.like(-1, x), positive)
+
+
+def _to_whole(name: str) -> Emit:
+    def emit(f: Function, x: Value) -> Value:
+        return f.intrinsic(name, x) if x.dtype.is_floating_point else x
+
+    return emit
+
+
+def _add(f: Function, a: Value, b: Value) -> Value:
+    return a | b if a.dtype is bool_ else a + b
+
+
+def _shift(right: bool) -> Emit:
+    """A shift by too many places gives zeros, or the sign."""
+
+    def emit(f: Function, a: Value, b: Value) -> Value:
+        bits = 8 * a.dtype.itemsize
+        inside = b.retyped(_UNSIGNED[b.dtype.itemsize]) < bits
+        most = bits - 1 if right and a.dtype.kind == "i" else 0
+        places = f.select(inside, b, f.like(most, b))
+        shifted = a >> places if right else a << places
+        return shifted if most else f.select(inside, shifted, f.like(0, shifted))
+
+    return emit
+
+
+_RULES: dict[str, Emit] = {
+    "neg": lambda f, x: -x,
+    "abs": lambda f, x: f.absolute(x),
+    "sign": _sign,
+    "sqrt": lambda f, x: f.sqrt(x),
+    "floor": _to_whole("floor"),
+    "ceil": _to_whole("ceil"),
+    "round": _to_whole("roundeven"),
+    "trunc": _to_whole("trunc"),
+    "invert": lambda f, x: ~x,
+    "add": _add,
+    "sub": lambda f, a, b: a - b,
+    "mul": lambda f, a, b: a * b,
+    "div": lambda f, a, b: a / b,
+    "maximum": lambda f, a, b: f.maximum(a, b),
+    "minimum": lambda f, a, b: f.minimum(a, b),
+    "and": lambda f, a, b: a & b,
+    "or": lambda f, a, b: a | b,
+    "xor": lambda f, a, b: a ^ b,
+    "shift_left": _shift(right=False),
+    "shift_right": _shift(right=True),
+    "eq": lambda f, a, b: a.equals(b),
+    "ne": lambda f, a, b: a.differs(b),
+    "lt": lambda f, a, b: a < b,
+    "le": lambda f, a, b: a <= b,
+    "gt": lambda f, a, b: a > b,
+    "ge": lambda f, a, b: a >= b,
+    "where": lambda f, c, a, b: f.select(c, a, b),
+}
+_CREATIONS = ("number", "iota", "random_bits")
+_FREE = ("cast", "number", "iota")
+_COSTS = {"div": 4, "sqrt": 4, "random_bits": 40}
+
+
+def is_compiled(primitive: Primitive, operand: DType) -> bool:
+    """Whether loops can compute the primitive of operands of this dtype."""
+    name = primitive.name
+    if primitive.family == "creation":
+        return name in _CREATIONS
+    if primitive.family != "elementwise":
+        return False
+    if name in _RULES or name == "cast":
+        return operand.is_floating_point or name != "div"
+    return name in EMITTED.get(operand, ())
+
+
+def cost_of(primitive: Primitive) -> int:
+    """What a primitive costs, in additions."""
+    if primitive.family == "movement":
+        return 0
+    name = primitive.name
+    return _COSTS.get(name, 1 if name in _RULES or name in _FREE else 20)
+
+
+def emit_map(f: Function, name: str, dtype: DType, operands: list[Value]) -> Value:
+    """The code of one elementwise primitive."""
+    if name == "cast":
+        return operands[0].cast(dtype)
+    if name not in _RULES:
+        emit = emit_unary if len(operands) == 1 else emit_binary
+        return emit(f, name, *operands)
+    lanes = max([operand.lanes for operand in operands])
+    return _RULES[name](f, *[f.splat(x, lanes) if x.lanes < lanes else x for x in operands])
+
+
+def threefry(f: Function, key: tuple[Value, Value], low: Value, high: Value) -> tuple:
+    """Threefry-2x32 with 20 rounds (see `graph/creation.py`): both words, as uint32."""
+    words = (*key, key[0] ^ key[1] ^ 0x1BD11BDA)
+    x, y = low + words[0], high + words[1]
+    for turn in range(5):
+        for rotation in ((13, 15, 26, 6), (17, 29, 16, 24))[turn % 2]:
+            x = x + y
+            y = ((y << rotation) | (y >> (32 - rotation))) ^ x
+        x = x + words[(turn + 1) % 3]
+        y = y + words[(turn + 2) % 3] + (turn + 1)
+    return x, y

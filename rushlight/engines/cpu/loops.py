@@ -1,0 +1,397 @@
+"""Pass 4: kernels of elementwise work and reductions become loops.
+
+In: a `Kernel`.  Out: its code, by way of the builder.  There are four forms:
+
+* "map": each element by itself; the last loop runs in vectors;
+* "rows": for each row, stages of vector loops, each with reductions whose results the next needs;
+* "partial_rows": reductions along the last dimension, parts of it apart;
+* "columns": reductions that keep the last dimension; vectors of columns go down the rows.
+
+The order in which a reduction combines elements is a function of its operand's shape alone, in
+every form and on every machine: along the last dimension, element i belongs to lane i mod 32, the
+lanes are put together by halves, and the parts (at most 64) in order; down the rows, elements come
+one by one in each part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rushlight.engines.cpu.builder import Function
+from rushlight.engines.cpu.kernel import CHUNKS, PARTS, Kernel
+from rushlight.engines.cpu.steps import (
+    ONCE,
+    OUTER,
+    ROW,
+    VECTOR,
+    Steps,
+    Vector,
+    combined,
+    identity,
+    widened,
+)
+from rushlight.engines.cpu.values import Value
+from rushlight.graph.dtype import int64
+
+REDUCTION_LANES = 32
+_COLUMN_VECTORS = 4
+
+Span = tuple[Value, Value]
+
+
+def emit_kernel(f: Function, kernel: Kernel) -> None:
+    """Write the code of a kernel."""
+    _FORMS[kernel.form](f, kernel).emit()
+
+
+class _Form:
+    """What the forms have in common."""
+
+    def __init__(self, f: Function, kernel: Kernel):
+        self.f = f
+        self.kernel = kernel
+        parts, kept, outer, inner = kernel.blocks
+        loops = list(range(sum(kernel.blocks)))
+        self.parts = loops[:parts]
+        self.kept = loops[parts : parts + kept]
+        self.outer = loops[parts + kept : parts + kept + outer]
+        self.inner = loops[parts + kept + outer :]
+
+    def begin(self, inner: list[int], outer: list[int]) -> None:
+        self.steps = Steps(self.f, self.kernel, inner, outer)
+        self.chunks = self.steps.slot(CHUNKS)
+
+    def count(self, loops: list[int]) -> Value:
+        """The product of the sizes of loops."""
+        total = self.f.constant(1, int64)
+        for loop in loops:
+            total = total * self.steps.sizes[loop]
+        return total
+
+    def part_of(self, count: Value, part: Value, parts: Value) -> Span:
+        """Where one of so many parts of a range begins and ends."""
+        return part * count // parts, (part + 1) * count // parts
+
+    def split(self, index: Value, loops: list[int]) -> dict[int, Value]:
+        """The counters of loops from one that counts them all, the last one fastest."""
+        counters = {}
+        for loop in reversed(loops[1:]):
+            size = self.steps.sizes[loop]
+            counters[loop] = index % size
+            index = index // size
+        if loops:
+            counters[loops[0]] = index
+        return counters
+
+    def sinks(self) -> list[int]:
+        return [value for value, _ in self.kernel.stores]
+
+    def vectors(
+        self, low: Value, high: Value, unroll: int, body: Callable[[int, Vector], None]
+    ) -> None:
+        """A loop in whole vectors, `unroll` at a time, and a masked end."""
+        f, lanes = self.f, self.steps.lanes
+        step = lanes * unroll
+        whole = low + (high - low) // step * step
+        with f.loop(low, whole, step) as i:
+            for u in range(unroll):
+                body(u, Vector(i + u * lanes if u else i, lanes, None))
+        for u in range(unroll):
+            first = whole + u * lanes if u else whole
+            with f.when(first < high):
+                body(u, Vector(first, lanes, f.mask(high - first, lanes)))
+
+
+class _Map(_Form):
+    def emit(self) -> None:
+        vector = self.kept[-1:]
+        self.begin(vector, [])
+        f, steps, known = self.f, self.steps, {}
+        every = steps.needed(self.sinks(), known)
+        steps.compute(every, known, {}, None, (ONCE,))
+        if not vector:
+            self.store(known, {}, None)
+            return
+        rows = self.kept[:-1]
+        size = steps.sizes[vector[0]]
+        if not rows:
+            units = (size + (steps.lanes - 1)) // steps.lanes
+            low, high = self.part_of(units, f.chunk, self.chunks)
+            high = high * steps.lanes
+            high = f.select(high < size, high, size)
+            self.row(every, known, {}, low * steps.lanes, high)
+            return
+        low, high = self.part_of(self.count(rows), f.chunk, self.chunks)
+        with f.loop(low, high) as row:
+            counters = self.split(row, rows)
+            inside = dict(known)
+            steps.compute(every, inside, counters, None, (ROW,))
+            self.row(every, inside, counters, f.constant(0, int64), size)
+
+    def row(self, every: list[int], known: dict, counters: dict, low: Value, high: Value) -> None:
+        self.steps.prepare(counters)
+
+        def body(u: int, vector: Vector) -> None:
+            inside = dict(known)
+            self.steps.compute(every, inside, counters, vector)
+            self.store(inside, counters, vector)
+
+        self.vectors(low, high, 1, body)
+
+    def store(self, known: dict, counters: dict, vector: Vector | None) -> None:
+        for value, access in self.kernel.stores:
+            self.steps.store(known[value], access, counters, vector)
+
+
+class _Rows(_Form):
+    """Stages of vector loops for each row."""
+
+    def emit(self) -> None:
+        f = self.f
+        self.begin(self.inner, self.outer)
+        self.stages = self.find_stages()
+        known: dict[int, Value] = {}
+        every = self.steps.needed(self.sinks(), known)
+        self.steps.compute(every, known, {}, None, (ONCE,))
+        self.prepare_extents()
+        low, high = self.part_of(self.count(self.kept), f.chunk, self.chunks)
+        with f.loop(low, high) as row:
+            self.row(dict(known), self.split(row, self.kept))
+
+    def prepare_extents(self) -> None:
+        self.inner_size = self.count(self.inner)
+        self.outer_size = self.count(self.outer)
+        self.number_of_parts = self.steps.slot(PARTS)
+
+    def find_stages(self) -> list[int]:
+        """For each step, how many stages of reductions come before it."""
+        stages: list[int] = []
+        for op in self.kernel.ops:
+            before = max([stages[source] for source in op.inputs], default=0)
+            stages.append(before + (op.detail == "reduce"))
+        return stages
+
+    def is_full(self, store: tuple) -> bool:
+        """Whether a store writes something for each element of the row."""
+        strides = store[1].strides
+        return any(strides[loop] != -2 for loop in (*self.outer, *self.inner))
+
+    def row(self, known: dict, counters: dict) -> None:
+        ops = self.kernel.ops
+        self.steps.prepare(counters)
+        for stage in range(max(self.stages) + 1):
+            reductions = [
+                step
+                for step, op in enumerate(ops)
+                if op.detail == "reduce" and self.stages[step] == stage + 1
+            ]
+            stores = [
+                store
+                for store in self.kernel.stores
+                if self.is_full(store) and self.stages[store[0]] == stage
+            ]
+            if reductions or stores:
+                self.stage(reductions, stores, known, counters)
+        rest = [store for store in self.kernel.stores if not self.is_full(store)]
+        steps = self.steps.needed([value for value, _ in rest], known)
+        self.steps.compute(steps, known, counters, None, (ONCE, ROW))
+        for value, access in rest:
+            self.steps.store(known[value], access, counters, None)
+
+    def stage(self, reductions: list[int], stores: list, known: dict, counters: dict) -> None:
+        """One pass over a row."""
+        f, steps = self.f, self.steps
+        sinks = [self.kernel.ops[step].inputs[0] for step in reductions]
+        every = steps.needed(sinks + [value for value, _ in stores], known)
+        steps.compute(every, known, counters, None, (ONCE, ROW))
+        if not reductions:
+            self.run_part(every, [], stores, known, counters, None)
+            return
+        totals = []
+        for step in reductions:
+            op = self.kernel.ops[step]
+            dtype = widened_dtype(op.dtype)
+            totals.append(f.variable(f.constant(identity(op.name, dtype), dtype)))
+        with f.loop(0, self.number_of_parts) as part:
+            found = self.run_part(every, reductions, stores, known, counters, part)
+            for step, total, value in zip(reductions, totals, found, strict=True):
+                total.value = combined(f, self.kernel.ops[step].name, total.value, value)
+        for step, total in zip(reductions, totals, strict=True):
+            known[step] = total.value.cast(self.kernel.ops[step].dtype)
+
+    def spans(self, part: Value | None) -> tuple[Span, Span]:
+        """The outer and the inner range of one part."""
+        zero = self.f.constant(0, int64)
+        outer, inner = (zero, self.outer_size), (zero, self.inner_size)
+        if part is None:
+            return outer, inner
+        if self.outer:
+            return self.part_of(self.outer_size, part, self.number_of_parts), inner
+        blocks = (self.inner_size + (REDUCTION_LANES - 1)) // REDUCTION_LANES
+        low, high = self.part_of(blocks, part, self.number_of_parts)
+        high = high * REDUCTION_LANES
+        high = self.f.select(high < self.inner_size, high, self.inner_size)
+        return outer, (low * REDUCTION_LANES, high)
+
+    def run_part(
+        self,
+        every: list[int],
+        reductions: list[int],
+        stores: list,
+        known: dict,
+        counters: dict,
+        part: Value | None,
+    ) -> list[Value]:
+        """One pass over a part of a row; gives the reductions' results for it."""
+        f, steps, ops = self.f, self.steps, self.kernel.ops
+        unroll = max(1, REDUCTION_LANES // steps.lanes) if reductions else 1
+        sums = [
+            [f.variable(self.beginning(step)) for _ in range(unroll)] for step in reductions
+        ]
+        (first, last), (low, high) = self.spans(part)
+
+        def body(inside: dict, counters: dict, u: int, vector: Vector) -> None:
+            values = dict(inside)
+            steps.compute(every, values, counters, vector)
+            for value, access in stores:
+                steps.store(values[value], access, counters, vector)
+            for step, variables in zip(reductions, sums, strict=True):
+                value = widened(values[ops[step].inputs[0]])
+                value = f.splat(value, vector.lanes) if value.lanes < vector.lanes else value
+                before = variables[u].value
+                after = combined(f, ops[step].name, before, value)
+                if vector.mask is not None:
+                    after = f.select(vector.mask, after, before)
+                variables[u].value = after
+
+        def run(inside: dict, counters: dict) -> None:
+            self.vectors(low, high, unroll, lambda u, v: body(inside, counters, u, v))
+
+        if self.outer:
+            with f.loop(first, last) as index:
+                within = {**counters, **self.split(index, self.outer)}
+                inside = dict(known)
+                steps.compute(every, inside, within, None, (OUTER,))
+                steps.prepare(within)
+                run(inside, within)
+        else:
+            run(known, counters)
+        return [
+            self.put_together(ops[step].name, variables)
+            for step, variables in zip(reductions, sums, strict=True)
+        ]
+
+    def beginning(self, step: int) -> Value:
+        op = self.kernel.ops[step]
+        dtype = widened_dtype(op.dtype)
+        return self.f.constant(identity(op.name, dtype), dtype, self.steps.lanes)
+
+    def put_together(self, name: str, variables: list) -> Value:
+        """The lanes of several vectors, put together by halves."""
+        values = [variable.value for variable in variables]
+        while len(values) > 1:
+            half = len(values) // 2
+            pairs = zip(values[:half], values[half:], strict=True)
+            values = [combined(self.f, name, a, b) for a, b in pairs]
+        return self.f.fold(values[0], lambda a, b: combined(self.f, name, a, b))
+
+
+class _PartialRows(_Rows):
+    """Reductions of parts of rows; the results of the parts are kept apart."""
+
+    def emit(self) -> None:
+        f = self.f
+        self.begin(self.inner, self.outer)
+        self.prepare_extents()
+        known: dict[int, Value] = {}
+        reductions = self.sinks()
+        sinks = [self.kernel.ops[step].inputs[0] for step in reductions]
+        every = self.steps.needed(sinks, known)
+        self.steps.compute(every, known, {}, None, (ONCE,))
+        units = self.number_of_parts * self.count(self.kept)
+        low, high = self.part_of(units, f.chunk, self.chunks)
+        with f.loop(low, high) as unit:
+            counters = self.split(unit, self.parts + self.kept)
+            inside = dict(known)
+            self.steps.compute(every, inside, counters, None, (ROW,))
+            part = counters[self.parts[0]]
+            self.steps.prepare(counters)
+            found = self.run_part(every, reductions, [], inside, counters, part)
+            for value, (_, access) in zip(found, self.kernel.stores, strict=True):
+                self.steps.store(value, access, counters, None)
+
+
+class _Columns(_Form):
+    """Reductions down the rows, for vectors of columns."""
+
+    def emit(self) -> None:
+        f = self.f
+        vector = self.kept[-1:]
+        self.begin(vector, self.outer)
+        steps, known = self.steps, {}
+        self.reductions = self.sinks()
+        sinks = [self.kernel.ops[step].inputs[0] for step in self.reductions]
+        self.every = steps.needed(sinks, known)
+        steps.compute(self.every, known, {}, None, (ONCE,))
+        width = steps.lanes * _COLUMN_VECTORS
+        self.columns = steps.sizes[vector[0]]
+        blocks = (self.columns + (width - 1)) // width
+        rows = self.count(self.outer)
+        outside = self.parts + self.kept[:-1]
+        parts = steps.slot(PARTS)
+        low, high = self.part_of(self.count(outside) * blocks, f.chunk, self.chunks)
+        with f.loop(low, high) as unit:
+            counters = self.split(unit // blocks, outside)
+            inside = dict(known)
+            steps.compute(self.every, inside, counters, None, (ROW,))
+            span = self.part_of(rows, counters[self.parts[0]], parts)
+            self.block((unit % blocks) * width, width, span, inside, counters)
+
+    def block(self, first: Value, width: int, span: Span, known: dict, counters: dict) -> None:
+        """A few vectors of columns, in whole or masked."""
+        f, lanes = self.f, self.steps.lanes
+        whole = self.columns - first >= width
+        with f.when(whole):
+            vectors = [
+                Vector(first + u * lanes if u else first, lanes, None)
+                for u in range(_COLUMN_VECTORS)
+            ]
+            self.run(vectors, span, known, counters)
+        with f.when(~whole), f.loop(first, self.columns, lanes) as column:
+            mask = f.mask(self.columns - column, lanes)
+            self.run([Vector(column, lanes, mask)], span, known, counters)
+
+    def run(self, vectors: list[Vector], span: Span, known: dict, counters: dict) -> None:
+        """Go down a span of rows."""
+        f, steps, ops = self.f, self.steps, self.kernel.ops
+        sums = []
+        for step in self.reductions:
+            dtype = widened_dtype(ops[step].dtype)
+            start = f.constant(identity(ops[step].name, dtype), dtype, steps.lanes)
+            sums.append([f.variable(start) for _ in vectors])
+        with f.loop(*span) as row:
+            within = {**counters, **self.split(row, self.outer)}
+            inside = dict(known)
+            steps.compute(self.every, inside, within, None, (OUTER,))
+            steps.prepare(within)
+            for u, vector in enumerate(vectors):
+                values = dict(inside)
+                steps.compute(self.every, values, within, vector)
+                for step, variables in zip(self.reductions, sums, strict=True):
+                    value = widened(values[ops[step].inputs[0]])
+                    value = f.splat(value, steps.lanes) if value.lanes == 1 else value
+                    before = variables[u].value
+                    variables[u].value = combined(f, ops[step].name, before, value)
+        for (_, access), variables in zip(self.kernel.stores, sums, strict=True):
+            for vector, variable in zip(vectors, variables, strict=True):
+                steps.store(variable.value, access, counters, vector)
+
+
+def widened_dtype(dtype):
+    """The dtype in which results of this one are accumulated."""
+    from rushlight.engines.cpu.trace import accumulator
+
+    return accumulator(dtype)
+
+
+_FORMS = {"map": _Map, "rows": _Rows, "partial_rows": _PartialRows, "columns": _Columns}

@@ -1,0 +1,183 @@
+"""Pass 6: running.  A program binds its plan to sizes, patches pointers and runs native lists."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from rushlight.engines.cpu import host
+from rushlight.engines.cpu.binding import SERIAL_OPERATIONS, Bound, Tables
+from rushlight.engines.cpu.fuse import fuse
+from rushlight.engines.cpu.loops import emit_kernel
+from rushlight.engines.cpu.normalise import normalise
+from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, make_plan
+from rushlight.engines.cpu.sizes import find_sizes
+from rushlight.graph.buffer import Buffer
+from rushlight.graph.program import Binding, Graph
+from rushlight.graph.spec import Spec
+from rushlight.graph.verify import verify
+
+_MOST_BOUND = 64
+_LARGEST_BLOCK = 1 << 16
+
+
+class CPUProgram:
+    """A graph planned for the CPU; see `plan.py` for what it does in which order."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._bound: dict[tuple[Spec, ...], Bound | None] = {}
+        self._tables: Tables | None = None
+        self._addresses: list[int] = []
+        self._lock = threading.Lock()
+
+    @property
+    def tables(self) -> Tables:
+        """The plan, made when the first run at sizes that are not interpreted needs it."""
+        if self._tables is None:
+            self._tables = Tables(plan_graph(self.graph))
+        return self._tables
+
+    def run(self, binding: Binding) -> list[Buffer]:
+        """Compute the results; see `graph.program.Program`."""
+        with self._lock:
+            bound = self._bound.get(binding.specs, self)
+            if bound is self:
+                bound = self._bind(binding)
+            if bound is None:
+                return host.interpret(self.graph, binding)
+            return _Run(bound, binding).run()
+
+    def _bind(self, binding: Binding) -> Bound | None:
+        specs = binding.specs
+        bound = None
+        if not host.is_interpreted(self.graph, specs):
+            bound = Bound(self.tables, specs, binding.numbers)
+            bound.lists = self._make_lists(bound)
+        if len(self._bound) >= _MOST_BOUND:
+            self._bound.pop(next(iter(self._bound)))
+        self._bound[specs] = bound
+        return bound
+
+    def _make_lists(self, bound: Bound) -> list:
+        """Native lists and host steps in order; consecutive kernels make one list."""
+        tables = self.tables
+        if not self._addresses and tables.starts:
+            self._addresses = compile_kernels(tables.native_steps())
+        lists: list = []
+        rows: list[tuple[int, int, int]] = []
+        work, position = 0, 0
+        begin = bound.block.ctypes.data
+        for step in tables.plan.steps:
+            if isinstance(step, HostStep):
+                if rows:
+                    lists.append(_native_list(rows, work))
+                lists.append(step)
+                rows, work = [], 0
+                continue
+            arguments = begin + 8 * tables.starts[position]
+            rows.append((self._addresses[position], arguments, bound.chunks[position]))
+            work += bound.work[position] * max(len(step.kernel.ops), 1)
+            position += 1
+        if rows:
+            lists.append(_native_list(rows, work))
+        return lists
+
+    def peak_bytes(self, specs: tuple[Spec, ...]) -> int:
+        """The most memory that values use at one time, inputs left out."""
+        bound = Bound(self.tables, specs, [1] * 1000)
+        return bound.arena_bytes + sum(bound.fresh_bytes)
+
+
+def plan_graph(graph: Graph) -> Plan:
+    """All passes from a recorded graph to a plan."""
+    sizes = find_sizes(graph)
+    normal = verify(normalise(graph, sizes), "normalise")
+    return make_plan(fuse(normal, sizes))
+
+
+def compile_kernels(steps: list[NativeStep]) -> list[int]:
+    """The addresses of kernels, compiled together as far as they are new."""
+    from rushlight.engines.cpu.build import kernel_addresses
+
+    def request(step: NativeStep):
+        kernel = step.kernel
+        return kernel, lambda f: emit_kernel(f, kernel)
+
+    return kernel_addresses([request(step) for step in steps])
+
+
+def _native_list(rows: list[tuple[int, int, int]], work: int) -> tuple:
+    steps = np.array(rows, np.int64)
+    return steps, steps.ctypes.data, len(rows), work < SERIAL_OPERATIONS
+
+
+class _Run:
+    """One run of a program."""
+
+    def __init__(self, bound: Bound, binding: Binding):
+        self.bound = bound
+        self.binding = binding
+        self.tables = bound.tables
+
+    def run(self) -> list[Buffer]:
+        from rushlight.engines.cpu.pool import run_list
+
+        bound, tables, buffers = self.bound, self.tables, self.binding.buffers
+        self.fresh = [Buffer(nbytes) for nbytes in bound.fresh_bytes]
+        self.arena = Buffer(bound.arena_bytes)
+        addresses = [buffers[leaf].address for leaf in tables.inputs]
+        addresses += [buffer.address for buffer in self.fresh]
+        addresses.append(self.arena.address)
+        bound.patch(addresses, self.binding.numbers)
+        for item in bound.lists:
+            if isinstance(item, HostStep):
+                self.run_host(item)
+            else:
+                run_list(item[1], item[2], item[3])
+        return [self.buffer_of(value) for value in tables.plan.results]
+
+    def buffer_of(self, value: int) -> Buffer:
+        tables = self.tables
+        value = tables.plan.inherited.get(value, value)
+        if value < len(self.binding.buffers):
+            return self.binding.buffers[value]
+        return self.fresh[tables.addresses[value] - len(tables.inputs)]
+
+    def run_host(self, step: HostStep) -> None:
+        fusion = self.tables.plan.fusion
+        graph, specs = fusion.graph, self.binding.specs
+        equation = fusion.equation(step.value)
+        arrays = []
+        for source in equation.inputs:
+            owner = fusion.owners[source]
+            literal = graph.leaves[owner].literal if owner < len(graph.leaves) else None
+            if literal is not None:
+                arrays.append(host.literal_value(literal, specs[source].dtype))
+            else:
+                memory, offset = self.memory_of(owner)
+                arrays.append(host.read_memory(memory, offset, specs[source]))
+        position = step.value - len(graph.leaves)
+        result = host.compute_equation(graph, position, arrays, self.binding)
+        memory, offset = self.memory_of(step.value)
+        host.write_memory(memory, offset, specs[step.value], result)
+
+    def memory_of(self, value: int) -> tuple[np.ndarray, int]:
+        if value in self.tables.plan.places:
+            return self.arena.memory, self.arena.offset + self.bound.offsets[value]
+        buffer = self.buffer_of(value)
+        return buffer.memory, buffer.offset
+
+
+class CPUEngine:
+    """Makes programs of compiled kernels."""
+
+    name = "cpu"
+
+    def plan(self, graph: Graph) -> CPUProgram:
+        """A program for this structure."""
+        return CPUProgram(graph)
+
+
+ENGINE = CPUEngine()

@@ -1,0 +1,78 @@
+"""What each value of a graph is to the compiler: work for loops, an index map, or a host step."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from rushlight.engines.cpu.expressions import is_compiled
+from rushlight.engines.cpu.sizes import Sizes
+from rushlight.graph.dtype import float32, float64
+from rushlight.graph.program import Equation, Graph
+
+
+class Role(Enum):
+    """How a value is computed."""
+
+    LEAF = "leaf"
+    """It comes in from outside."""
+    LITERAL = "literal"
+    """A constant in the code."""
+    MAP = "map"
+    """Computed for each element by itself, so it can be computed wherever it is read."""
+    VIEW = "view"
+    """Another value's elements at other indices."""
+    ALIAS = "alias"
+    """Another value's memory under another shape."""
+    REDUCE = "reduce"
+    CONTRACT = "contract"
+    HOST = "host"
+    """Computed by NumPy between two native lists."""
+
+
+_VIEWS = ("permute", "expand", "slice", "window")
+REDUCTIONS = ("sum", "prod", "max", "min")
+
+
+def find_roles(graph: Graph, sizes: Sizes) -> list[Role]:
+    """The role of every value."""
+    roles = [Role.LEAF if leaf.literal is None else Role.LITERAL for leaf in graph.leaves]
+    for value, equation in enumerate(graph.equations, len(graph.leaves)):
+        roles.append(_role_of(graph, sizes, value, equation, roles))
+    return roles
+
+
+def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: list) -> Role:
+    specs = [equation.spec, *[graph.spec(source) for source in equation.inputs]]
+    name, source = equation.primitive.name, next(iter(equation.inputs), None)
+    compiled = not any(0 in spec.shape or spec.dtype.is_complex for spec in specs)
+    if name in ("fence", "reshape"):
+        if name == "reshape" and compiled and sizes.flat[value] == sizes.flat[source]:
+            return Role.VIEW
+        return Role.HOST if roles[source] is Role.LITERAL else Role.ALIAS
+    if not compiled:
+        return Role.HOST
+    if name in _VIEWS:
+        return Role.VIEW
+    if is_compiled(equation.primitive, specs[-1].dtype):
+        return Role.MAP
+    if name in REDUCTIONS:
+        nothing_reduced = sizes.flat[value] == sizes.flat[source]
+        return Role.VIEW if nothing_reduced else Role.REDUCE
+    if name == "contract" and equation.spec.dtype in (float32, float64):
+        return Role.CONTRACT
+    return Role.HOST
+
+
+def is_plain(graph: Graph, sizes: Sizes, value: int) -> bool:
+    """Whether a view has its operand's elements in the same order, so that memory can be shared."""
+    equation = graph.equations[value - len(graph.leaves)]
+    source = equation.inputs[0]
+    name = equation.primitive.name
+    if name == "reshape" or name in REDUCTIONS:
+        return True
+    if name == "expand":
+        return len(sizes.flat[value]) == len(sizes.flat[source])
+    if name == "permute":
+        moved = [axis for axis in equation.attributes if sizes.axes[source][axis]]
+        return moved == sorted(moved)
+    return False

@@ -1,0 +1,206 @@
+"""Symbolic sizes: which dimensions of a graph are equal because an operation says so.
+
+A program serves every size of its structure, so no pass may read a size other than 0 and 1.
+Instead each dimension is a product of *atoms*.  Elementwise work, contractions and the like make
+dimensions equal; a reshape that merges (B, T) into one dimension makes that one the product of
+two atoms.  Dimensions of size 1 have no atoms at all.  In atoms a merge or a split is the
+identity, which is why a fused kernel never divides an index.
+
+>>> from rushlight.graph import elementwise, movement
+>>> sizes = find_sizes(example_graph())
+>>> sizes.flat  # the input (5, 7), its reshape to 35, and a negation of that
+((0, 1), (0, 1), (0, 1))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rushlight.graph.program import Equation, Graph
+
+Atoms = tuple[int, ...]
+
+
+class Sizes(NamedTuple):
+    """The dimensions of every value in atoms."""
+
+    axes: tuple[tuple[Atoms, ...], ...]
+    """For each value, the atoms of each of its axes."""
+    flat: tuple[Atoms, ...]
+    """For each value, all its atoms in order."""
+    origins: tuple[tuple[int, int], ...]
+    """For each atom, a value and the axis of it that has the atom's size."""
+
+
+class _Classes:
+    """Dimensions that are known to be equal (union-find), and the products some of them are."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+        self.origin: list[tuple[int, int]] = []
+        self.factors: dict[int, list[int]] = {}
+
+    def new(self, value: int, axis: int) -> int:
+        self.parent.append(len(self.parent))
+        self.origin.append((value, axis))
+        return len(self.parent) - 1
+
+    def find(self, item: int) -> int:
+        parent = self.parent
+        while parent[item] != item:
+            parent[item] = item = parent[parent[item]]
+        return item
+
+    def unite(self, first: int | None, second: int | None) -> None:
+        if first is None or second is None:
+            return
+        first, second = sorted((self.find(first), self.find(second)))
+        if first == second:
+            return
+        self.parent[second] = first
+        product = self.factors.pop(second, None)
+        if product is not None:
+            self.factors.setdefault(first, product)
+
+    def make_product(self, whole: int, parts: list[int]) -> None:
+        if len(parts) == 1:
+            self.unite(whole, parts[0])
+        else:
+            self.factors.setdefault(self.find(whole), parts)
+
+    def atoms(self, item: int) -> Iterator[int]:
+        root = self.find(item)
+        for part in self.factors.get(root, ()):
+            yield from self.atoms(part)
+        if root not in self.factors:
+            yield root
+
+
+def find_sizes(graph: Graph) -> Sizes:
+    """Find which dimensions are equal, and which are products."""
+    classes = _Classes()
+    dimensions: list[list[int | None]] = []
+    count = len(graph.leaves)
+    for value in range(count + len(graph.equations)):
+        spec = graph.spec(value)
+        own = [None if n == 1 else classes.new(value, i) for i, n in enumerate(spec.shape)]
+        dimensions.append(own)
+        if value >= count and 0 not in spec.shape:
+            _relate(classes, graph.equations[value - count], dimensions, own)
+    return _collect(classes, dimensions)
+
+
+def _collect(classes: _Classes, dimensions: list[list[int | None]]) -> Sizes:
+    numbers: dict[int, int] = {}
+    axes = []
+    for own in dimensions:
+        described = []
+        for item in own:
+            atoms = () if item is None else classes.atoms(item)
+            described.append(tuple([numbers.setdefault(atom, len(numbers)) for atom in atoms]))
+        axes.append(tuple(described))
+    flat = tuple([tuple([atom for axis in own for atom in axis]) for own in axes])
+    return Sizes(tuple(axes), flat, tuple([classes.origin[root] for root in numbers]))
+
+
+def _relate(classes: _Classes, equation: Equation, dimensions: list, own: list) -> None:
+    """Say which dimensions of an equation's operands and result are equal."""
+    inputs = [dimensions[source] for source in equation.inputs]
+    rule = _RULES.get(equation.primitive.name) or _FAMILIES.get(equation.primitive.family)
+    if rule is not None:
+        for first, second in rule(classes, equation, inputs, own):
+            classes.unite(first, second)
+
+
+def _elementwise(classes, equation, inputs, own):
+    for other in inputs:
+        if other:
+            yield from zip(other, own, strict=True)
+
+
+def _like_first(classes, equation, inputs, own):
+    yield from zip(inputs[0], own, strict=True)
+
+
+def _like_second(classes, equation, inputs, own):
+    yield from zip(inputs[1], own, strict=True)
+
+
+def _reduction(classes, equation, inputs, own):
+    kept = [item for axis, item in enumerate(inputs[0]) if axis not in equation.attributes]
+    yield from zip(kept, own, strict=True)
+
+
+def _contraction(classes, equation, inputs, own):
+    (a, b), (batch_a, batch_b, over_a, over_b) = inputs, equation.attributes
+    for left, right in zip((*batch_a, *over_a), (*batch_b, *over_b), strict=True):
+        yield a[left], b[right]
+    result = [a[axis] for axis in batch_a]
+    result += [item for axis, item in enumerate(a) if axis not in batch_a and axis not in over_a]
+    result += [item for axis, item in enumerate(b) if axis not in batch_b and axis not in over_b]
+    yield from zip(result, own, strict=True)
+
+
+def _permute(classes, equation, inputs, own):
+    for axis, item in zip(equation.attributes, own, strict=True):
+        yield inputs[0][axis], item
+
+
+def _expand(classes, equation, inputs, own):
+    for axis, item in zip(equation.attributes, inputs[0], strict=True):
+        yield item, own[axis]
+
+
+def _reshape(classes, equation, inputs, own):
+    i = j = 0
+    for old_count, new_count in equation.attributes:
+        old = [item for item in inputs[0][i : i + old_count] if item is not None]
+        new = [item for item in own[j : j + new_count] if item is not None]
+        i, j = i + old_count, j + new_count
+        if len(new) == 1 and old:
+            classes.make_product(new[0], old)
+        elif len(old) == 1 and new:
+            classes.make_product(old[0], new)
+    return ()
+
+
+def _concat(classes, equation, inputs, own):
+    for part in inputs:
+        for axis, (item, mine) in enumerate(zip(part, own, strict=True)):
+            if axis != equation.attributes[0]:
+                yield item, mine
+
+
+def _take(classes, equation, inputs, own):
+    x, places = inputs[0], inputs[1]
+    yield from zip((*places, *x[len(inputs) - 1 :]), own, strict=True)
+
+
+_FAMILIES = {"elementwise": _elementwise, "reduction": _reduction, "contraction": _contraction}
+_RULES = {
+    **dict.fromkeys(("update", "put", "scatter", "fence", "argsort"), _like_first),
+    **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), _like_first),
+    "gather": _like_second,
+    "permute": _permute,
+    "expand": _expand,
+    "reshape": _reshape,
+    "concat": _concat,
+    "take": _take,
+}
+
+
+def example_graph() -> Graph:
+    """A graph of a reshape and a negation, for the examples in docstrings."""
+    from rushlight.graph.dtype import float32
+    from rushlight.graph.elementwise import NEG
+    from rushlight.graph.movement import RESHAPE
+    from rushlight.graph.program import Leaf
+    from rushlight.graph.spec import spec_of
+
+    merged = spec_of((35,), float32)
+    equations = (
+        Equation(RESHAPE, ((2, 1),), (0,), merged, 0, 0),
+        Equation(NEG, (), (1,), merged, 0, 0),
+    )
+    return Graph((Leaf(spec_of((5, 7), float32)),), equations, (2,))
