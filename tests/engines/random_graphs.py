@@ -38,6 +38,7 @@ DTYPES = (
 SIZES = (0, 1, 2, 3, 5, 7, 8, 16, 17, 31, 33, 64, 100, 257)
 LARGE_SIZES = (1_025, 4_099, 32_769, 40_009)
 MOST_ELEMENTS = 200_000
+MOST_CHOICES = 160
 SHAPES = ("a", "ab", "abc", "b", "ba", "c", "a1", "1b", "cb", "ac", "", "a1c")
 
 
@@ -163,8 +164,18 @@ def is_tame(value: Value) -> bool:
 
 
 def choices() -> st.SearchStrategy:
-    """Lists of choices for `build`."""
-    return st.lists(st.integers(0, 2**16 - 1), min_size=8, max_size=200)
+    """Lists of choices for `build`, long enough for the largest of its graphs."""
+    return st.lists(st.integers(0, 2**16 - 1), min_size=MOST_CHOICES, max_size=MOST_CHOICES)
+
+
+def seeded(seed: int) -> tuple[list[int], tuple[int, int, int]]:
+    """Choices and sizes that a number stands for, one in three of them large."""
+    generator = np.random.default_rng(seed)
+    choices = generator.integers(0, 2**16, MOST_CHOICES).tolist()
+    sizes = [int(size) for size in generator.choice(SIZES, 3)]
+    if seed % 3 == 0:
+        sizes = [int(generator.choice(LARGE_SIZES)), 2, 3]
+    return choices, tuple(sizes)
 
 
 def sizes() -> st.SearchStrategy:
