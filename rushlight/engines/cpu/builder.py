@@ -55,13 +55,13 @@ class Module:
 class Branch:
     """What `when` gives: offers `otherwise`, right after the block."""
 
-    def __init__(self, function: Function, end: str):
+    def __init__(self, function: Function, other: str, end: str):
         self._function = function
-        self._end = end
+        self._other, self._end = other, end
         self._lines = 0
 
     def close(self) -> None:
-        """Write the empty other branch, which `otherwise` may take back."""
+        """Write the end of the branch; `otherwise` may take it back and write the other one."""
         self._function.jump(self._end)
         self._function.label(self._end)
         self._lines = len(self._function.lines)
@@ -72,6 +72,7 @@ class Branch:
         lines = self._function.lines
         assert len(lines) == self._lines, "otherwise() must follow its when() at once"
         del lines[-2:]
+        self._function.enter(self._other)
         yield
         self.close()
 
@@ -125,6 +126,10 @@ class Function(Memory):
     def label(self, name: str) -> None:
         """Begin a block."""
         self.lines.append(f"{name}:")
+        self.enter(name)
+
+    def enter(self, name: str) -> None:
+        """Note that the lines to come belong to this block."""
         self._block = name
 
     def jump(self, name: str) -> None:
@@ -171,7 +176,7 @@ class Function(Memory):
         then, other, end = (f"{part}{self._count}" for part in ("then", "else", "done"))
         self.branch(condition, then, other)
         self.label(then)
-        branch = Branch(self, end)
+        branch = Branch(self, other, end)
         yield branch
         self.jump(end)
         self.label(other)

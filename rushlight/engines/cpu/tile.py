@@ -1,0 +1,142 @@
+"""The innermost code of a contraction: a tile of results in registers, and its way to memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rushlight.engines.cpu.arrange import Slot, Tile
+from rushlight.engines.cpu.builder import POINTER, Function, Module
+from rushlight.engines.cpu.values import Value
+from rushlight.graph.dtype import DType, int64
+
+_UNROLLED = 4
+
+
+@dataclass
+class Place:
+    """A vector of results and where it belongs; what an epilogue gets."""
+
+    function: Function
+    value: Value
+    batch: Value
+    row: Value
+    column: Value
+    """Of the first lane."""
+    offset: Value
+    """In C, in elements."""
+    mask: Value | None
+
+    @property
+    def lanes(self) -> int:
+        """How many columns the vector covers."""
+        return self.value.lanes
+
+
+Store = Callable[[Place], None]
+Prepare = Callable[[Function], Store]
+
+
+def plain_store(dtype: DType) -> Prepare:
+    """The epilogue of a contraction that only stores its results, rounded to `dtype`."""
+
+    def prepare(f: Function) -> Store:
+        result = f.argument(POINTER, Slot.C)
+
+        def store(place: Place) -> None:
+            f.store(place.value.cast(dtype), result, place.offset, place.mask)
+
+        return store
+
+    return prepare
+
+
+def emit_micro(module: Module, tile: Tile) -> Function:
+    """A helper `(a, b, count, target, stride, partial, adds)`: the tile's sums over `count`.
+
+    `a` and `b` are packed.  The sums, added to the tile at `partial` if `adds` is not 0, are
+    stored as rows `stride` apart.
+    """
+    kinds = (POINTER, POINTER, int64, POINTER, int64, POINTER, int64)
+    f = module.helper("micro", kinds)
+    a, b, count, target, stride, partial, adds = f.parameters
+    zero = f.constant(0, tile.dtype, tile.lanes)
+    sums = [[f.variable(zero) for _ in range(tile.vectors)] for _ in range(tile.rows)]
+    whole = (count // _UNROLLED) * _UNROLLED
+    with f.loop(0, whole, _UNROLLED) as k:
+        left, right = f.at(tile.dtype, a, k * tile.rows), f.at(tile.dtype, b, k * tile.columns)
+        for i in range(_UNROLLED):
+            _accumulate(f, tile, sums, left, right, i)
+    with f.loop(whole, count) as k:
+        left, right = f.at(tile.dtype, a, k * tile.rows), f.at(tile.dtype, b, k * tile.columns)
+        _accumulate(f, tile, sums, left, right, 0)
+    results = [[one.value for one in row] for row in sums]
+    with f.when(adds.equals(0)) as plain:
+        _store_rows(f, tile, results, target, stride)
+    with plain.otherwise():
+        for r, row in enumerate(results):
+            for v in range(tile.vectors):
+                place = r * tile.columns + v * tile.lanes
+                row[v] = f.load(tile.dtype, partial, place, tile.lanes) + row[v]
+        _store_rows(f, tile, results, target, stride)
+    return f
+
+
+def _accumulate(f: Function, tile: Tile, sums: list, left: Value, right: Value, i: int) -> None:
+    """Add the products of one place along the depth."""
+    row_of_b = [
+        f.load(tile.dtype, right, i * tile.columns + v * tile.lanes, tile.lanes)
+        for v in range(tile.vectors)
+    ]
+    for r in range(tile.rows):
+        scalar = f.load(tile.dtype, left, i * tile.rows + r)
+        repeated = f.splat(scalar, tile.lanes)
+        for v in range(tile.vectors):
+            sums[r][v].value = _product_added(f, repeated, row_of_b[v], sums[r][v].value)
+
+
+def _product_added(f: Function, a: Value, b: Value, total: Value) -> Value:
+    return f.fma(a, b, total) if a.dtype.is_floating_point else a * b + total
+
+
+def _store_rows(f: Function, tile: Tile, results: list, target: Value, stride: Value) -> None:
+    for r, row in enumerate(results):
+        place = f.at(tile.dtype, target, stride * r)
+        for v, value in enumerate(row):
+            f.store(value, place, v * tile.lanes)
+
+
+def emit_finish(module: Module, tile: Tile, prepare: Prepare) -> Function:
+    """A helper `(arguments, tile, batch, base, row, column)`: a stored tile through the epilogue.
+
+    `base` is the batch element's offset in C.  Whole tiles go two rows at a time without masks,
+    to give the processor independent work.
+    """
+    f = module.helper("finish", (POINTER, POINTER, int64, int64, int64, int64))
+    f.arguments, source, batch, base, row, column = f.parameters
+    stride = f.argument(int64, Slot.C_STRIDE)
+    rows_left = f.argument(int64, Slot.ROWS) - row
+    columns_left = f.argument(int64, Slot.COLUMNS) - column
+    rows = f.select(rows_left < tile.rows, rows_left, f.constant(tile.rows, int64))
+    store = prepare(f)
+
+    def emit_row(r: Value, masks: list[Value | None]) -> None:
+        offset = base + (row + r) * stride + column
+        for v, mask in enumerate(masks):
+            start = v * tile.lanes
+            value = f.load(tile.dtype, source, r * tile.columns + start, tile.lanes)
+            place = Place(f, value, batch, row + r, column + start, offset + start, mask)
+            store(place)
+
+    with f.when(columns_left >= tile.columns) as wide:
+        pairs = (rows // 2) * 2
+        with f.loop(0, pairs, 2) as r:
+            emit_row(r, [None] * tile.vectors)
+            emit_row(r + 1, [None] * tile.vectors)
+        with f.loop(pairs, rows) as r:
+            emit_row(r, [None] * tile.vectors)
+    with wide.otherwise():
+        masks = [f.mask(columns_left - v * tile.lanes, tile.lanes) for v in range(tile.vectors)]
+        with f.loop(0, rows) as r:
+            emit_row(r, masks)
+    return f
