@@ -26,6 +26,9 @@ FAMILIES = (
     "reduce",
     "matmul",
     "index",
+    "lookup",
+    "scatter",
+    "arrange",
     "sort",
 )
 FAMILIES += ("creation", "random", "convert", "printing")
