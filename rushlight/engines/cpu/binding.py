@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from rushlight.engines.cpu.affine import Polynomial, size_of, times
+from rushlight.engines.cpu.arrange import Arrangement, Slot, arrange
 from rushlight.engines.cpu.kernel import CHUNKS, PARTS
-from rushlight.engines.cpu.plan import NativeStep, Plan, reduction_shape
+from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, reduction_shape
+from rushlight.engines.cpu.products import Product, Workspace
 from rushlight.engines.cpu.trace import Partial, accumulator
 from rushlight.graph.buffer import ALIGNMENT
 from rushlight.graph.dtype import bool_, float32
@@ -65,20 +67,27 @@ class Tables:
         self.integers: list[tuple[int, int]] = []
         self.singles: list[tuple[int, int]] = []
         self.doubles: list[tuple[int, int]] = []
-        for step in plan.steps:
-            if isinstance(step, NativeStep):
-                self.starts.append(self.count)
-                self.add(step)
-        self.totals = [self.index_of(self.total(s)) for s in self.native_steps()]
+        self.tables: list[tuple[int, list]] = []
+        self.native = [step for step in plan.steps if not isinstance(step, HostStep)]
+        self.totals = []
+        for step in self.native:
+            self.starts.append(self.count)
+            self.add(step)
+            self.totals.append(self.index_of(self.total(step)))
+        self.products = {
+            position: [self.index_of(size) for size in step.sizes]
+            for position, step in enumerate(self.native)
+            if isinstance(step, Product)
+        }
         self.build_evaluation()
 
-    def native_steps(self) -> list[NativeStep]:
-        """The steps that are kernels."""
-        return [step for step in self.plan.steps if isinstance(step, NativeStep)]
-
-    def total(self, step: NativeStep) -> Polynomial:
+    def total(self, step: NativeStep | Product) -> Polynomial:
         """How many elements a kernel goes through."""
         product = size_of(())
+        if isinstance(step, Product):
+            for size in step.sizes:
+                product = times(product, size)
+            return product
         for slot in step.kernel.sizes:
             if step.fillers[slot].kind == "polynomial":
                 product = times(product, step.fillers[slot].what)
@@ -88,7 +97,7 @@ class Tables:
         """The number of a polynomial; equal ones are evaluated once."""
         return self.polynomials.setdefault(polynomial, len(self.polynomials))
 
-    def add(self, step: NativeStep) -> None:
+    def add(self, step: NativeStep | Product) -> None:
         for slot, filler in enumerate(step.fillers, self.count):
             if filler.kind == "polynomial":
                 self.sizes.append((slot, self.index_of(filler.what)))
@@ -98,6 +107,12 @@ class Tables:
                 storage = filler.what if address == self.arena else None
                 parts = slot, address, storage, offset, filler.dtype.itemsize
                 self.pointers.append(parts)
+            elif filler.kind == "table":
+                runs = [
+                    [[self.index_of(p) for p in part] for part in (run.sizes, run.strides)]
+                    for run in filler.what
+                ]
+                self.tables.append((slot, runs))
             elif filler.kind == "number":
                 dtype = filler.dtype
                 if dtype is None or dtype is bool_ or not dtype.is_floating_point:
@@ -140,11 +155,13 @@ class Tables:
         self.address_of_pointer = np.array([pointer[1] for pointer in self.pointers], np.int64)
         self.offset_of_pointer = np.array([pointer[3] for pointer in self.pointers], np.int64)
         self.itemsizes = np.array([pointer[4] for pointer in self.pointers], np.int64)
-        self.parts = [self.reduction(step) for step in self.native_steps()]
+        self.parts = [self.reduction(step) for step in self.native]
 
-    def reduction(self, step: NativeStep) -> tuple | None:
+    def reduction(self, step: NativeStep | Product) -> tuple | None:
         """The shape that decides the number of parts of a kernel's reductions."""
-        return reduction_shape(step.group) if step.group is not None else None
+        if isinstance(step, Product) or step.group is None:
+            return None
+        return reduction_shape(step.group)
 
     def evaluate(self, specs: tuple[Spec, ...], numbers: list) -> np.ndarray:
         """The values of all polynomials."""
@@ -178,35 +195,48 @@ class Bound:
             else 1
             for shape in tables.parts
         ]
-        self.chunks = []
-        for start, total, parts in zip(tables.starts, tables.totals, self.parts, strict=True):
-            chunks = max(1, min(int(values[total]) // _CHUNK_ELEMENTS, _MOST_CHUNKS))
-            self.chunks.append(chunks)
-            self.block[start + CHUNKS] = chunks
-            self.block[start + PARTS] = parts
         self.work = [int(values[total]) for total in tables.totals]
+        self.chunks: list[tuple[int, ...]] = []
+        self.arrangements: dict[int, Arrangement] = {}
+        for position, start in enumerate(tables.starts):
+            self.divide(position, start, values)
         self.lay_out(plan)
         self.fill(values)
+
+    def divide(self, position: int, start: int, values: np.ndarray) -> None:
+        """How many chunks a step has: a function of its shape."""
+        found = self.tables.products.get(position)
+        if found is None:
+            chunks = max(1, min(self.work[position] // _CHUNK_ELEMENTS, _MOST_CHUNKS))
+            self.chunks.append((chunks,))
+            self.block[start + CHUNKS] = chunks
+            self.block[start + PARTS] = self.parts[position]
+            return
+        step = self.tables.native[position]
+        arranged = arrange(step.shape.dtype, *[int(values[size]) for size in found])
+        self.arrangements[position] = arranged
+        self.chunks.append(arranged.chunks)
+        first = start + Slot.BATCH_COUNT
+        self.block[first : first + len(arranged.numbers)] = arranged.numbers
 
     def fill(self, values: np.ndarray) -> None:
         """Put in what sizes and integer numbers decide."""
         tables = self.tables
         self.block[tables.slot_of_size] = values[tables.size_of_slot]
         offsets = values[tables.offset_of_pointer] * tables.itemsizes
+        self.offset_tables = [(slot, _table(runs, values)) for slot, runs in tables.tables]
+        for slot, table in self.offset_tables:
+            self.block[slot] = table.ctypes.data
         places = [0 if p[2] is None else self.offsets[p[2]] for p in tables.pointers]
         self.pointer_offsets = offsets + np.array(places, np.int64)
 
     def lay_out(self, plan: Plan) -> None:
         """Where each temporary begins in the program's memory."""
         nbytes: dict[int, int] = {}
-        parts = self.parts_of_partials(plan)
+        extra = self.extra_bytes()
         for storage, place in plan.places.items():
-            if isinstance(storage, Partial):
-                spec = self.specs[storage.value]
-                itemsize = accumulator(spec.dtype).itemsize
-                size = spec.size * itemsize * parts[storage]
-            else:
-                size = self.specs[storage].nbytes
+            found = extra.get(storage)
+            size = self.specs[storage].nbytes if found is None else found
             nbytes[place] = max(nbytes.get(place, 0), size)
         starts, total = {}, 0
         for place in sorted(nbytes):
@@ -215,12 +245,17 @@ class Bound:
         self.arena_bytes = total
         self.offsets = {storage: starts[place] for storage, place in plan.places.items()}
 
-    def parts_of_partials(self, plan: Plan) -> dict[Partial, int]:
-        found = {}
-        for step, parts in zip(self.tables.native_steps(), self.parts, strict=True):
+    def extra_bytes(self) -> dict[Any, int]:
+        """The sizes of memory that holds no value: partial results and packed operands."""
+        found: dict[Any, int] = {}
+        for position, step in enumerate(self.tables.native):
             for storage in step.writes:
                 if isinstance(storage, Partial):
-                    found[storage] = parts
+                    spec = self.specs[storage.value]
+                    size = spec.size * accumulator(spec.dtype).itemsize
+                    found[storage] = size * self.parts[position]
+                elif isinstance(storage, Workspace):
+                    found[storage] = self.arrangements[position].workspace_bytes
         return found
 
     def patch(self, addresses: list[int], numbers: list) -> None:
@@ -239,6 +274,18 @@ class Bound:
             self.singles[2 * slot] = numbers[number]
         for slot, number in tables.doubles:
             self.doubles[slot] = numbers[number]
+
+
+def _table(runs: list, values: np.ndarray) -> np.ndarray:
+    """Offsets of all steps of some runs, one column for each run."""
+    columns = []
+    for sizes, strides in runs:
+        offsets = np.zeros(1, np.int64)
+        for size, stride in zip(sizes, strides, strict=True):
+            steps = np.arange(values[size]) * values[stride]
+            offsets = (offsets[:, None] + steps).ravel()
+        columns.append(offsets)
+    return np.ascontiguousarray(np.stack(columns, axis=1))
 
 
 def wrapped(number: Any) -> int:

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import STILL, Access, Filler, Kernel
+from rushlight.engines.cpu.products import Product, make_product
 from rushlight.engines.cpu.roles import Role
-from rushlight.engines.cpu.trace import Partial, split_reduced, trace
+from rushlight.engines.cpu.trace import split_reduced, trace
 
 
 class NativeStep(NamedTuple):
@@ -38,7 +39,7 @@ class HostStep(NamedTuple):
     writes: tuple
 
 
-Step = NativeStep | HostStep
+Step = NativeStep | Product | HostStep
 
 
 class Plan(NamedTuple):
@@ -76,6 +77,8 @@ def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
             reduced = group if group.kept is not None else None
             steps.append(NativeStep(kernel, fillers, reduced, tuple(reads), writes))
         return steps
+    if group.role is Role.CONTRACT:
+        return [make_product(fusion, group)]
     steps = []
     for value in group.members:
         sources = fusion.equation(value).inputs
@@ -135,7 +138,7 @@ def _find_inherited(fusion: Fusion, steps: list[Step], results: list[int]) -> di
     ]
     found: dict[int, int] = {}
     for position, step in enumerate(steps):
-        if position < safe_from or isinstance(step, HostStep) or step.kernel.form != "map":
+        if position < safe_from or not isinstance(step, NativeStep) or step.kernel.form != "map":
             continue
         for place, storage in enumerate(step.writes):
             if storage not in results or storage in found:

@@ -6,12 +6,13 @@ import threading
 
 import numpy as np
 
-from rushlight.engines.cpu import host
+from rushlight.engines.cpu import dump, host
 from rushlight.engines.cpu.binding import SERIAL_OPERATIONS, Bound, Tables
 from rushlight.engines.cpu.fuse import fuse
 from rushlight.engines.cpu.loops import emit_kernel
 from rushlight.engines.cpu.normalise import normalise
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, make_plan
+from rushlight.engines.cpu.products import Product
 from rushlight.engines.cpu.sizes import find_sizes
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.program import Binding, Graph
@@ -29,7 +30,6 @@ class CPUProgram:
         self.graph = graph
         self._bound: dict[tuple[Spec, ...], Bound | None] = {}
         self._tables: Tables | None = None
-        self._addresses: list[int] = []
         self._lock = threading.Lock()
 
     @property
@@ -63,8 +63,7 @@ class CPUProgram:
     def _make_lists(self, bound: Bound) -> list:
         """Native lists and host steps in order; consecutive kernels make one list."""
         tables = self.tables
-        if not self._addresses and tables.starts:
-            self._addresses = compile_kernels(tables.native_steps())
+        addresses = compile_kernels(tables.native, bound)
         lists: list = []
         rows: list[tuple[int, int, int]] = []
         work, position = 0, 0
@@ -77,8 +76,9 @@ class CPUProgram:
                 rows, work = [], 0
                 continue
             arguments = begin + 8 * tables.starts[position]
-            rows.append((self._addresses[position], arguments, bound.chunks[position]))
-            work += bound.work[position] * max(len(step.kernel.ops), 1)
+            for address, chunks in zip(addresses[position], bound.chunks[position], strict=True):
+                rows.append((address, arguments, chunks))
+            work += bound.work[position] * _cost(step)
             position += 1
         if rows:
             lists.append(_native_list(rows, work))
@@ -94,18 +94,41 @@ def plan_graph(graph: Graph) -> Plan:
     """All passes from a recorded graph to a plan."""
     sizes = find_sizes(graph)
     normal = verify(normalise(graph, sizes), "normalise")
-    return make_plan(fuse(normal, sizes))
+    plan = make_plan(fuse(normal, sizes))
+    if dump.is_wanted():
+        dump.write(dump.plan_text(graph, plan))
+    return plan
 
 
-def compile_kernels(steps: list[NativeStep]) -> list[int]:
-    """The addresses of kernels, compiled together as far as they are new."""
-    from rushlight.engines.cpu.build import kernel_addresses
+def compile_kernels(steps: list[NativeStep | Product], bound: Bound) -> list[list[int]]:
+    """The addresses of each step's kernels, compiled together as far as they are new."""
+    from rushlight.engines.cpu.build import kernel_addresses, module_text
+    from rushlight.engines.cpu.contraction import kernel_requests
+    from rushlight.engines.cpu.pool import require_scratch
 
-    def request(step: NativeStep):
-        kernel = step.kernel
-        return kernel, lambda f: emit_kernel(f, kernel)
+    requests, counts = [], []
+    for position, step in enumerate(steps):
+        if isinstance(step, Product):
+            arranged = bound.arrangements[position]
+            require_scratch(arranged.scratch_bytes)
+            made = kernel_requests(step.shape, arranged.variant)
+        else:
+            made = [_request(step)]
+        requests += made
+        counts.append(len(made))
+    if dump.is_wanted():
+        dump.write("\n".join([module_text(emit) for _, emit in requests]))
+    addresses = iter(kernel_addresses(requests))
+    return [[next(addresses) for _ in range(count)] for count in counts]
 
-    return kernel_addresses([request(step) for step in steps])
+
+def _request(step: NativeStep) -> tuple:
+    kernel = step.kernel
+    return kernel, lambda f: emit_kernel(f, kernel)
+
+
+def _cost(step: NativeStep | Product) -> int:
+    return 2 if isinstance(step, Product) else max(len(step.kernel.ops), 1)
 
 
 def _native_list(rows: list[tuple[int, int, int]], work: int) -> tuple:

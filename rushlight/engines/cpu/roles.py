@@ -6,7 +6,7 @@ from enum import Enum
 
 from rushlight.engines.cpu.expressions import is_compiled
 from rushlight.engines.cpu.sizes import Sizes
-from rushlight.graph.dtype import float32, float64
+from rushlight.graph.dtype import bool_
 from rushlight.graph.program import Equation, Graph
 
 
@@ -58,8 +58,9 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
     if name in REDUCTIONS:
         nothing_reduced = sizes.flat[value] == sizes.flat[source]
         return Role.VIEW if nothing_reduced else Role.REDUCE
-    if name == "contract" and equation.spec.dtype in (float32, float64):
-        return Role.CONTRACT
+    if name == "contract" and equation.spec.dtype is not bool_:
+        literal = any(roles[operand] is Role.LITERAL for operand in equation.inputs)
+        return Role.HOST if literal else Role.CONTRACT
     return Role.HOST
 
 

@@ -58,7 +58,7 @@ def trace(fusion: Fusion, group: Group) -> list[Draft]:
 def _trace_map(fusion: Fusion, group: Group) -> Draft:
     """One kernel over the dimensions of elementwise values."""
     draft = Draft("map", (0, len(group.flat), 0, 0), sizes_of(group.flat))
-    tracer = _Tracer(fusion, group, draft)
+    tracer = Tracer(fusion, group, draft)
     tracer.store_members(group.members, tuple(map(counter, range(len(group.flat)))))
     return draft
 
@@ -69,7 +69,7 @@ def _trace_rows(fusion: Fusion, group: Group) -> Draft:
     order = [*group.kept, *outer, *inner]
     blocks = 0, len(group.kept), len(outer), len(inner)
     draft = Draft("rows", blocks, sizes_of([group.flat[position] for position in order]))
-    tracer = _Tracer(fusion, group, draft)
+    tracer = Tracer(fusion, group, draft)
     tracer.full = tuple([counter(order.index(p)) for p in range(len(order))])
     row = tuple([counter(loop) for loop in range(len(group.kept))])
     for member in group.members:
@@ -87,7 +87,7 @@ def _trace_partial(fusion: Fusion, group: Group) -> Draft:
     blocks = 1, len(group.kept), len(outer), len(inner)
     sizes = [PART_SIZE, *sizes_of([group.flat[position] for position in order])]
     draft = Draft(form, blocks, sizes)
-    tracer = _Tracer(fusion, group, draft)
+    tracer = Tracer(fusion, group, draft)
     tracer.full = tuple([counter(1 + order.index(p)) for p in range(len(order))])
     row = tuple([counter(1 + loop) for loop in range(len(group.kept))])
     flat = group.kept_flat
@@ -104,7 +104,7 @@ def _trace_combination(fusion: Fusion, group: Group) -> Draft:
     """A kernel that adds partial results up, and what else is computed for each row."""
     flat = group.kept_flat
     draft = Draft("map", (0, len(flat), 0, 0), sizes_of(flat))
-    tracer = _Tracer(fusion, group, draft, combining=True)
+    tracer = Tracer(fusion, group, draft, combining=True)
     tracer.store_members(group.members, tuple(map(counter, range(len(flat)))))
     return draft
 
@@ -134,7 +134,7 @@ def split_reduced(group: Group) -> tuple[list[int], list[int]]:
     return outer, list(range(first, len(group.flat)))
 
 
-class _Tracer:
+class Tracer:
     """Writes the steps of one kernel."""
 
     def __init__(self, fusion: Fusion, group: Group, draft: Draft, combining: bool = False):
