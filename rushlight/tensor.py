@@ -10,6 +10,7 @@ cell: it holds its node itself.
 from __future__ import annotations
 
 import threading
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ class Modes(threading.local):
     inference = False
     anomaly = False
     anomaly_checks_nan = True
+    walks = 0
 
 
 modes = Modes()
@@ -290,6 +292,14 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward()` accumulated here; None before, and for non-leaves."""
+        if self._grad is None and self._grad_fn is not None and not self._retains:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+                ".grad attribute won't be populated during autograd.backward(). If you indeed want "
+                "the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the "
+                "non-leaf Tensor.",
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter
@@ -326,6 +336,14 @@ class Tensor:
         result = alias_of(self)
         result._untracked = False
         return result
+
+    def detach_(self) -> Tensor:
+        """Take this tensor out of the graph that made it; RuntimeError for a view."""
+        if self._base is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._requires_grad, self._grad_fn, self._output_number = False, None, 0
+        self._accumulator = None
+        return self
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
@@ -449,6 +467,8 @@ def refresh(view: Tensor) -> None:
                 derived = operation.apply((derived,), *arguments)
         finally:
             modes.grad = with_grad
+        if view._retains and derived._grad_fn is not None:
+            derived._grad_fn.retained = {derived._output_number: weakref.ref(view)}
         view._node, view._grad_fn = derived._node, derived._grad_fn
         view._output_number = derived._output_number
         view._requires_grad = True

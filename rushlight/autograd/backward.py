@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from rushlight.autograd import walk
+from rushlight.autograd.hooks import retain_grad
 from rushlight.autograd.node import Edge, edge_of
 from rushlight.graph.creation import literal
 from rushlight.graph.movement import expand
 from rushlight.tensor import Tensor, wrap
 
 Tensors = Tensor | Sequence[Tensor]
+_CYCLE = (
+    "Using backward() with create_graph=True will create a reference cycle between the parameter "
+    "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
+    "creating the graph to avoid this. If you have to use this function, make sure to reset the "
+    ".grad fields of your parameters to None after use to break the cycle and avoid the leak."
+)
 
 
 def backward(
@@ -32,6 +40,8 @@ def backward(
     if grad_tensors is None:
         grad_tensors = grad_variables
     roots = _roots(_listed(tensors), grad_tensors, create_graph)
+    if create_graph:
+        warnings.warn(_CYCLE, stacklevel=2)
     if inputs is None:
         walk.run(roots, keep, create_graph)
         return
@@ -39,12 +49,9 @@ def backward(
     if not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     edges = [_edge_of_input(tensor) for tensor in wanted]
-    captured = walk.run(roots, keep, create_graph, edges)
-    for tensor, edge in zip(wanted, edges, strict=True):
-        found = captured.get(edge)
-        if found is not None:
-            found = found if create_graph else found.detach()
-            tensor._grad = found if tensor._grad is None else tensor._grad + found
+    for tensor in wanted:
+        retain_grad(tensor)
+    walk.run(roots, keep, create_graph, edges)
 
 
 def grad(
@@ -76,7 +83,7 @@ def grad(
     edges = [_edge_of_input(tensor) for tensor in wanted]
     roots = _roots(_listed(outputs), grad_outputs, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    captured = walk.run(roots, keep, create_graph, edges)
+    captured = walk.run(roots, keep, create_graph, edges, captures=True)
     found = [captured.get(edge) for edge in edges]
     for position, (tensor, gradient) in enumerate(zip(wanted, found, strict=True)):
         if gradient is None and materialize_grads:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from rushlight.autograd.node import GradNode
+from rushlight.autograd.node import Edge, GradNode
 from rushlight.graph.spec import Spec
 from rushlight.tensor import Tensor
 
@@ -71,11 +71,13 @@ def _named_tensors(scope: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
                     yield f"{name}.{key}", item
 
 
-def explain_shape(source: GradNode | None, have: Spec, want: Spec) -> str:
+def explain_shape(source: GradNode | None, edge: Edge, have: Spec, want: Spec) -> str:
     """A gradient does not fit the value it belongs to."""
-    maker = "The gradient given to backward" if source is None else f"Function {source.name()}"
+    maker, index = "The gradient given to backward", ""
+    if source is not None:
+        maker, index = f"Function {source.name()}", f" at index {source.edges.index(edge)}"
     return (
-        f"{maker} returned an invalid gradient - got {list(have.shape)} but expected shape "
+        f"{maker} returned an invalid gradient{index} - got {list(have.shape)} but expected shape "
         f"compatible with {list(want.shape)}\n"
         f"Expected: a gradient of shape {list(want.shape)}.\nActual: shape {list(have.shape)}."
     )

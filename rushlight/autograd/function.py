@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import weakref
 from typing import Any
 
 from rushlight.autograd.node import Edge, GradNode, SavedValue, attach, edge_of, next_sequence
 from rushlight.autograd.operation import caller
-from rushlight.tensor import Tensor, alias_of, modes, node_of
+from rushlight.tensor import Tensor, alias_of, modes, node_of, wrap
 
 
 class FunctionCtx(GradNode):
@@ -19,6 +21,7 @@ class FunctionCtx(GradNode):
 
     def __init__(self, function: type[Function], tensors: list[Tensor | None]):
         self._function = function
+        self._takes_tensor = tuple([tensor is not None for tensor in tensors])
         self.edges = tuple([None if t is None else edge_of(t) for t in tensors])
         self.needs_input_grad = tuple([edge is not None for edge in self.edges])
         self.sequence = next_sequence()
@@ -30,6 +33,12 @@ class FunctionCtx(GradNode):
     def name(self) -> str:
         """The Function's name with Backward behind it."""
         return self._function.__name__ + "Backward"
+
+    @property
+    def next_functions(self) -> tuple[tuple[GradNode | None, int], ...]:
+        """The nodes that the gradients of the tensor arguments go to."""
+        places = zip(self._takes_tensor, super().next_functions, strict=True)
+        return tuple(following for is_tensor, following in places if is_tensor)
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for backward, which reads them from `saved_tensors`."""
@@ -71,14 +80,24 @@ class FunctionCtx(GradNode):
 
     def run(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         """The gradients that the user's backward computes."""
-        result = self._function.backward(self, *grads)
-        result = result if isinstance(result, tuple) else (result,)
+        function = self._function
+        has_vjp = function.vjp is not Function.vjp
+        result = (function.vjp if has_vjp else function.backward)(self, *grads)
+        result = tuple(result) if isinstance(result, (tuple, list)) else (result,)
         extra = result[len(self.edges) :]
-        if any(item is not None for item in extra):
+        if len(result) < len(self.edges) or any(item is not None for item in extra):
             raise RuntimeError(
                 f"function {self.name()} returned an incorrect number of gradients "
                 f"(expected {len(self.edges)}, got {len(result)})"
             )
+        for position, (gradient, is_tensor) in enumerate(
+            zip(result, self._takes_tensor, strict=False)
+        ):
+            if gradient is not None and not is_tensor:
+                raise RuntimeError(
+                    f"function {self.name()} returned a gradient different than None at position "
+                    f"{position + 1}, but the corresponding forward input was not a Variable"
+                )
         return result
 
     def release(self) -> None:
@@ -143,18 +162,26 @@ class Function:
             "use it with backward mode AD."
         )
 
+    @staticmethod
+    def vjp(ctx: Any, *grad_outputs: Any) -> Any:
+        """Another name for `backward`; a subclass defines one of them."""
+        raise NotImplementedError("vjp is not implemented.")
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward, and record it for backward if an input requires a gradient."""
+        takes_ctx = cls.setup_context is Function.setup_context
+        if kwargs or not takes_ctx:
+            args = _bind(cls.forward, takes_ctx, args, kwargs)
         tensors = [arg if isinstance(arg, Tensor) else None for arg in args]
         ctx = FunctionCtx(cls, tensors)
         recorded = modes.grad and any(edge is not None for edge in ctx.edges)
         before, modes.grad = modes.grad, False
         try:
-            if cls.setup_context is Function.setup_context:
-                result = cls.forward(ctx, *args, **kwargs)
+            if takes_ctx:
+                result = cls.forward(ctx, *args)
             else:
-                result = cls.forward(*args, **kwargs)
+                result = cls.forward(*args)
                 cls.setup_context(ctx, args, result)
         finally:
             modes.grad = before
@@ -163,7 +190,15 @@ class Function:
         if recorded:
             _connect(ctx, tensors, outputs)
             ctx._finish_saving(known, outputs)
+        ctx._dirty = ctx._constant = ()  # outputs know ctx: it must not know them
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
+
+
+def _bind(forward: Any, takes_ctx: bool, args: tuple, kwargs: dict) -> tuple:
+    """All arguments of forward by position, defaults filled in."""
+    bound = inspect.signature(forward).bind(*(None,) * takes_ctx, *args, **kwargs)
+    bound.apply_defaults()
+    return bound.args[takes_ctx:]
 
 
 def _connect(ctx: FunctionCtx, tensors: list, outputs: list) -> None:
@@ -173,6 +208,11 @@ def _connect(ctx: FunctionCtx, tensors: list, outputs: list) -> None:
     inputs = {id(tensor) for tensor in tensors if tensor is not None}
     dirty = {id(tensor) for tensor in ctx._dirty}
     constant = {id(tensor) for tensor in ctx._constant}
+    if not dirty <= {id(output) for output in outputs}:
+        raise RuntimeError(
+            "Some elements marked as dirty during the forward method were not returned as output. "
+            "The inputs that are modified inplace must all be outputs of the Function."
+        )
     specs = []
     for position, output in enumerate(outputs):
         if not isinstance(output, Tensor):
@@ -196,7 +236,7 @@ def _connect(ctx: FunctionCtx, tensors: list, outputs: list) -> None:
 def _check_dirty_leaf(output: Tensor, dirty: set) -> None:
     if id(output) in dirty and output.requires_grad and output.is_leaf:
         raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation."
+            "a leaf Variable that requires grad has been used in an in-place operation."
         )
 
 
@@ -209,15 +249,37 @@ def _write_through_history(view: Tensor, ctx: FunctionCtx, position: int) -> Non
     rewrite_history(view, attach(value, ctx, position))
 
 
-def once_differentiable(function: Any) -> Any:
-    """Decorate a backward that cannot itself be differentiated: its results are constants."""
+class _Twice(GradNode):
+    """Where gradients would have to flow through a backward that has no derivative."""
 
+    suffix = ""
+    message = "trying to differentiate twice a function that was marked with @once_differentiable"
+
+    def run(self, grads: tuple) -> tuple:
+        raise RuntimeError(self.message)
+
+
+def once_differentiable(function: Any) -> Any:
+    """Decorate a backward that cannot itself be differentiated: doing so is a RuntimeError."""
+
+    @functools.wraps(function)
     def wrapper(ctx: Any, *grads: Any) -> Any:
         before, modes.grad = modes.grad, False
         try:
-            return function(ctx, *grads)
+            results = function(ctx, *grads)
         finally:
             modes.grad = before
+        edges = [edge_of(grad) for grad in grads if isinstance(grad, Tensor)]
+        if not before or not any(edges):
+            return results
+        listed = results if isinstance(results, tuple) else (results,)
+        node = _Twice()
+        node.edges, node.sequence = tuple(edges), next_sequence()
+        node.output_specs = tuple([getattr(result, "_spec", None) for result in listed])
+        return tuple(
+            attach(wrap(node_of(result)), node, position) if isinstance(result, Tensor) else result
+            for position, result in enumerate(listed)
+        )
 
     return wrapper
 

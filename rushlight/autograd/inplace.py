@@ -97,7 +97,7 @@ def rewrite_history(tensor: Tensor, result: Tensor) -> None:
 
 def _adopt_history(tensor: Tensor, result: Tensor) -> None:
     if tensor._retains and tensor._grad_fn is not None:
-        tensor._grad_fn.retained.pop(tensor._output_number, None)
+        (tensor._grad_fn.retained or {}).pop(tensor._output_number, None)
     tensor._requires_grad = result._requires_grad
     tensor._grad_fn, tensor._output_number = result._grad_fn, result._output_number
     if tensor._retains:

@@ -40,14 +40,22 @@ class _Mode:
         @functools.wraps(function)
         def inside(*args: Any, **kwargs: Any) -> Any:
             generator = function(*args, **kwargs)
-            sent = None
-            while True:
-                try:
+            step, value = generator.send, None
+            try:
+                while True:
                     with self._again():
-                        produced = generator.send(sent)
-                except StopIteration as end:
-                    return end.value
-                sent = yield produced
+                        produced = step(value)
+                    try:
+                        step, value = generator.send, (yield produced)
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        step, value = generator.throw, error
+            except StopIteration as end:
+                return end.value
+            finally:
+                with self._again():
+                    generator.close()
 
         return inside
 

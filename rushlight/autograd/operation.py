@@ -213,5 +213,3 @@ def caller() -> str:
             break
         frame = frame.f_back
     return "unknown place" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-

@@ -8,6 +8,7 @@ a leaf: tensor hooks, capture or accumulation into `.grad`, post-accumulate hook
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from typing import Any
 
 from rushlight.autograd.errors import explain_freed, explain_shape
@@ -17,30 +18,36 @@ from rushlight.graph.movement import expand
 from rushlight.graph.recorder import recorder
 from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
 
-_depth = 0
-
 
 class Walk:
     """One call of backward: the state of the walk over the graph."""
 
-    def __init__(self, keep_graph: bool, create_graph: bool, captures: list[Edge] | None):
+    def __init__(
+        self,
+        keep_graph: bool,
+        create_graph: bool,
+        targets: list[Edge] | None = None,
+        captures: bool = False,
+    ):
         self.keep_graph = keep_graph
         self.create_graph = create_graph
-        self.capturing = captures is not None
+        self.captures = captures
         self.captured: dict[Edge, Tensor] = {}
         self.wanted: dict[GradNode, list[Edge]] = {}
-        for edge in captures or ():
+        for edge in targets or ():
             self.wanted.setdefault(edge[0], []).append(edge)
         self.arrived: dict[GradNode, list] = {}
         self.missing: dict[GradNode, int] = {}
         self.needed: set[GradNode] | None = None
+        self.restricted = targets is not None
         self.pushed = 0
 
     def run(self, roots: list[tuple[Edge, Tensor]]) -> None:
         """Walk from the roots; fills `.grad` of leaves, or `captured`."""
         self._count_dependencies([edge[0] for edge, _ in roots])
-        if self.capturing:
+        if self.restricted:
             self._find_needed()
+            roots = [root for root in roots if root[0][0] in self.missing]
         for edge, grad in roots:
             self._deliver(edge, grad, None)
         ready: list = []
@@ -78,7 +85,7 @@ class Walk:
                         stack.append(target)
 
     def _find_needed(self) -> None:
-        """The nodes from which a captured one can be reached: only these run their backward."""
+        """The nodes from which a wanted one can be reached: only these run their backward."""
         readers: dict[GradNode, list[GradNode]] = {}
         for node in self.missing:
             for edge in node.edges:
@@ -91,6 +98,12 @@ class Walk:
                 if reader not in self.needed:
                     self.needed.add(reader)
                     stack.append(reader)
+        self.missing = dict.fromkeys([n for n in self.missing if n in self.needed], 0)
+        self.missing.update(dict.fromkeys(self.wanted, 0))
+        for node in self.needed:
+            for edge in node.edges:
+                if edge is not None and edge[0] in self.missing:
+                    self.missing[edge[0]] += 1
 
     def _deliver(self, edge: Edge, grad: Tensor, source: GradNode | None) -> None:
         """Add a gradient to what arrived at its target so far."""
@@ -109,22 +122,26 @@ class Walk:
         grads = self.arrived.pop(node, None) or [None] * len(node.output_specs)
         if node.tensor_hooks or node.retained:
             _run_tensor_hooks(node, grads)
-        if self.capturing and node in self.wanted:
+        if self.captures and node in self.wanted:
             self._capture(node, grads)
         if type(node) is AccumulateGrad:
-            if not self.capturing and grads[0] is not None:
+            if not self.captures and grads[0] is not None:
                 grads = _run_pre_hooks(node, grads)
                 _accumulate(node, grads[0], self.create_graph)
             return
-        wanted = self.needed is None or node in self.needed
-        results = self._differentiate(node, grads) if wanted else (None,) * len(node.edges)
+        restricted = self.restricted
+        if restricted and node not in self.needed:
+            return
+        results = self._differentiate(node, grads)
         missing = self.missing
         for edge, grad in zip(node.edges, results, strict=False):
             if edge is None:
                 continue
+            target = edge[0]
+            if restricted and target not in missing:
+                continue
             if grad is not None:
                 self._deliver(edge, grad, node)
-            target = edge[0]
             missing[target] -= 1
             if not missing[target]:
                 self._push(ready, target)
@@ -146,9 +163,8 @@ class Walk:
         else:
             if absent and node.materialize:
                 grads = _materialize(node, grads)
-            results = node.run(tuple(grads))
-            if modes.anomaly and modes.anomaly_checks_nan:
-                _check_nan(node, results)
+            run = node.run if not modes.anomaly else _run_watched(node)
+            results = run(tuple(grads))
             if len(results) < len(node.edges):
                 raise RuntimeError(
                     f"function {node.name()} returned an incorrect number of gradients "
@@ -173,13 +189,13 @@ def fit(grad: Any, node: GradNode, output: int, source: GradNode | None) -> Tens
         return grad
     if have is None:
         maker = source.name() if source is not None else "backward"
-        raise TypeError(
+        raise RuntimeError(
             f"expected Variable or None (got {type(grad).__name__})\n"
             f"Expected each gradient that {maker} returns to be a Tensor or None."
         )
     if have.shape != want.shape:
         if not _expandable(want.shape, have.shape):
-            raise RuntimeError(explain_shape(source, have, want))
+            raise RuntimeError(explain_shape(source, (node, output), have, want))
         grad = grad.sum_to_size(want.shape)
     if have.dtype is not want.dtype:
         if have.dtype.is_complex and not want.dtype.is_complex:
@@ -203,7 +219,10 @@ def _call_hooks(hooks: dict, grad: Tensor | None, what: str) -> Tensor | None:
         if replaced is None:
             continue
         if not isinstance(replaced, Tensor):
-            raise TypeError(f"{_name(hook)}: expected a Tensor or None, got {type(replaced)}")
+            raise TypeError(
+                f"expected Variable, but hook returned '{type(replaced).__name__}'\n"
+                f"Expected: a Tensor or None from hook '{_name(hook)}'."
+            )
         if replaced._spec.shape != grad._spec.shape:
             raise RuntimeError(
                 f"hook '{_name(hook)}' has changed the size of value\n"
@@ -224,7 +243,8 @@ def _run_tensor_hooks(node: GradNode, grads: list) -> None:
     for output, reference in (node.retained or {}).items():
         tensor = reference()
         if tensor is not None and grads[output] is not None:
-            tensor._grad = grads[output] if modes.grad else grads[output].detach()
+            grad = grads[output] if modes.grad else wrap(node_of(grads[output]))
+            tensor._grad = grad if tensor._grad is None else tensor._grad + grad
 
 
 def _run_pre_hooks(node: GradNode, grads: list) -> list:
@@ -259,7 +279,7 @@ def _run_post_hooks(node: GradNode, results: tuple, grads: tuple) -> tuple:
 
 def _materialize(node: GradNode, grads: list) -> list:
     return [
-        wrap(expand(literal(0, spec.dtype), spec.shape)) if grad is None else grad
+        wrap(expand(literal(0, spec.dtype), spec.shape)) if grad is None and spec else grad
         for grad, spec in zip(grads, node.output_specs, strict=True)
     ]
 
@@ -268,7 +288,7 @@ def _accumulate(node: AccumulateGrad, grad: Tensor, create_graph: bool) -> None:
     variable = node.variable
     held = variable._grad
     if held is None:
-        variable._grad = grad if create_graph else wrap(node_of(grad))
+        variable._grad = grad.clone() if create_graph else wrap(node_of(grad))
     elif create_graph:
         variable._grad = held + grad
     else:
@@ -279,32 +299,57 @@ def _accumulate(node: AccumulateGrad, grad: Tensor, create_graph: bool) -> None:
         _run_post_hooks(node, (), (grad,))
 
 
-def _check_nan(node: GradNode, results: tuple) -> None:
+def _run_watched(node: GradNode) -> Callable[[tuple], tuple]:
+    """The node's backward with anomaly mode's checks around it."""
+    made = f"It was recorded at {node.origin}." if node.origin else _NO_ORIGIN
+
+    def run(grads: tuple) -> tuple:
+        try:
+            results = node.run(grads)
+            found = _find_nan(results) if modes.anomaly_checks_nan else None
+        except Exception as error:
+            error.add_note(f"Error detected in {node.name()}. {made}")
+            raise
+        if found is not None:
+            raise RuntimeError(
+                f"Function '{node.name()}' returned nan values in its {found}th output. {made}"
+            )
+        return results
+
+    return run
+
+
+_NO_ORIGIN = (
+    "No forward pass information available. Enable detect anomaly during forward pass for more "
+    "information."
+)
+
+
+def _find_nan(results: tuple) -> int | None:
     for position, grad in enumerate(results):
         if isinstance(grad, Tensor) and bool((grad != grad).any()):
-            made = f" It was recorded at {node.origin}." if node.origin else ""
-            raise RuntimeError(
-                f"Function '{node.name()}' returned nan values in its {position}th output.{made}"
-            )
+            return position
+    return None
 
 
 def run(
     roots: list[tuple[Edge, Tensor]],
     keep_graph: bool,
     create_graph: bool,
-    captures: list[Edge] | None = None,
+    targets: list[Edge] | None = None,
+    captures: bool = False,
 ) -> dict[Edge, Tensor]:
-    """Walk backward from the roots; the gradients at `captures`, else filled into leaves.
+    """Walk backward from the roots, filling `.grad` of leaves; with `targets`, of those alone.
 
-    The outermost walk's end is a soft cut: large pending work is computed there.
+    With `captures`, no `.grad` is touched: the gradients at the targets are returned.  The
+    outermost walk's end is a soft cut: large pending work is computed there.
     """
-    global _depth
-    walk = Walk(keep_graph, create_graph, captures)
-    _depth += 1
+    walk = Walk(keep_graph, create_graph, targets, captures)
+    modes.walks += 1
     try:
         walk.run(roots)
     finally:
-        _depth -= 1
-    if not _depth:
+        modes.walks -= 1
+    if not modes.walks:
         recorder().soft_cut()
     return walk.captured
