@@ -62,6 +62,7 @@ class Tables:
         for value, leaf in plan.inherited.items():
             self.addresses[value] = self.addresses[leaf]
         self.arena = len(self.inputs) + len(self.fresh)
+        self.results = [self.place_of_result(value) for value in plan.results]
         self.sizes: list[tuple[int, int]] = []  # slot, polynomial
         self.pointers: list[tuple[int, int, Any, int, int]] = []
         self.integers: list[tuple[int, int]] = []
@@ -80,6 +81,12 @@ class Tables:
             if isinstance(step, Product)
         }
         self.build_evaluation()
+
+    def place_of_result(self, value: int) -> int:
+        """Where a result's buffer is among those of the leaves and the fresh ones."""
+        leaves = len(self.plan.fusion.graph.leaves)
+        value = self.plan.inherited.get(value, value)
+        return value if value < leaves else leaves + self.fresh.index(value)
 
     def total(self, step: NativeStep | Product) -> Polynomial:
         """How many elements a kernel goes through."""

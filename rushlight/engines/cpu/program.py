@@ -159,7 +159,8 @@ class _Run:
                 self.run_host(item)
             else:
                 run_list(item[1], item[2], item[3])
-        return [self.buffer_of(value) for value in tables.plan.results]
+        held = [*buffers, *self.fresh]
+        return [held[place] for place in tables.results]
 
     def buffer_of(self, value: int) -> Buffer:
         tables = self.tables
