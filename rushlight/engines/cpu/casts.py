@@ -133,7 +133,7 @@ def _narrow_float16(wide: Value) -> Value:
     normal = (size - 0x38000000 + 0xFFF + ((size >> 13) & 1)) >> 13
     result = function.select(size < 0x38800000, small, normal)
     result = function.select(size >= 0x47800000, function.like(0x7C00, size), result)
-    nan = 0x7E00 | ((size >> 13) & 0x3FF)
+    nan = ((size >> 13) & 0x3FF) | 0x7E00
     result = function.select(size > 0x7F800000, nan, result)
     return (result | sign).cast(uint16)
 
