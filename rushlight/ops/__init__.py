@@ -31,7 +31,8 @@ FAMILIES = (
     "arrange",
     "sort",
 )
-FAMILIES += ("creation", "random", "convert", "printing")
+FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "creation", "ranges")
+FAMILIES += ("random", "refill", "convert", "python", "printing")
 
 FUNCTIONS: dict[str, Callable] = {}
 
