@@ -15,6 +15,7 @@ from rushlight.engines.cpu.arrange import Arrangement, Slot, arrange
 from rushlight.engines.cpu.kernel import CHUNKS, PARTS
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, reduction_shape
 from rushlight.engines.cpu.products import Product, Workspace
+from rushlight.engines.cpu.regions import DERIVED
 from rushlight.engines.cpu.trace import Partial, accumulator
 from rushlight.graph.buffer import ALIGNMENT
 from rushlight.graph.dtype import bool_, float32
@@ -138,7 +139,11 @@ class Tables:
                 numbers.update(monomial[0])
                 atoms.update(monomial[1])
         self.atoms = sorted(atoms)
-        self.numbers = sorted(numbers)
+        self.numbers = sorted(numbers, reverse=True)
+        self.derived = [self.plan.fusion.derived[DERIVED - n] for n in self.numbers if n < 0]
+        real = [n for n in self.numbers if n >= 0]
+        real += [n for number in self.derived for n in (number.low, number.gap)]
+        self.real_numbers = sorted(set(real))
         place = {("atom", atom): 1 + i for i, atom in enumerate(self.atoms)}
         first = 1 + len(self.atoms)
         place.update({("number", n): first + i for i, n in enumerate(self.numbers)})
@@ -173,7 +178,9 @@ class Tables:
     def evaluate(self, specs: tuple[Spec, ...], numbers: list) -> np.ndarray:
         """The values of all polynomials."""
         sizes = [specs[value].shape[axis] for value, axis in self.origins]
-        known = np.array([1, *sizes, *[numbers[n] for n in self.numbers]], np.int64)
+        given = [numbers[n] for n in self.numbers if n >= 0]
+        given += [number.evaluate(specs, numbers) for number in self.derived]
+        known = np.array([1, *sizes, *given], np.int64)
         products = known[self.factors].prod(axis=1)
         heads = np.minimum(self.heads, max(len(products) - 1, 0))
         values = products[heads] if len(products) else np.zeros(len(self.spans), np.int64)
@@ -191,7 +198,7 @@ class Bound:
         self.specs = specs
         plan = tables.plan
         values = tables.evaluate(specs, numbers)
-        self.used_numbers = [numbers[n] for n in tables.numbers]
+        self.used_numbers = [numbers[n] for n in tables.real_numbers]
         self.block = np.zeros(max(tables.count, 1), np.int64)
         self.singles = self.block.view(np.float32)
         self.doubles = self.block.view(np.float64)
@@ -268,8 +275,8 @@ class Bound:
     def patch(self, addresses: list[int], numbers: list) -> None:
         """Put in this run's addresses and numbers."""
         tables, block = self.tables, self.block
-        if tables.numbers:
-            used = [numbers[n] for n in tables.numbers]
+        if tables.real_numbers:
+            used = [numbers[n] for n in tables.real_numbers]
             if used != self.used_numbers:
                 self.used_numbers = used
                 self.fill(tables.evaluate(self.specs, numbers))

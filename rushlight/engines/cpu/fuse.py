@@ -70,6 +70,8 @@ class Fusion(NamedTuple):
     owners: list[int]
     """For each value, the value in whose memory it is if it is in memory."""
     reads: dict[int, list[Read]]
+    derived: list
+    """Numbers that follow from sizes and other numbers; see `regions.py`."""
 
     def equation(self, value: int) -> Equation:
         """The equation that computes a value."""
@@ -139,7 +141,8 @@ class _Roots:
         roots.add(value)
         for source in equation.inputs:
             self.readers[source].add(value)
-            if role is Role.HOST:
+            composite = any(len(atoms) > 1 for atoms in self.sizes.axes[source])
+            if role is Role.HOST or (equation.primitive.name == "pad" and composite):
                 self.force(source)
             if role is Role.CONTRACT:
                 self.force(self.base(source))
@@ -207,7 +210,7 @@ class _Grouping:
             else:
                 self.add(value)
         parts = self.graph, self.sizes, self.roles, self.groups, self.roots
-        return Fusion(*parts, frozenset(self.find_stored()), self.owners, self.reads)
+        return Fusion(*parts, frozenset(self.find_stored()), self.owners, self.reads, [])
 
     def add_alias(self, value: int) -> None:
         equation = self.graph.equations[value - self.count]
@@ -336,7 +339,7 @@ class _Grouping:
             pending.append((equation.inputs[0], self.moved(value, self.everywhere(value))))
         else:
             for source in equation.inputs:
-                local = role in (Role.MAP, Role.REDUCE)
+                local = role in (Role.MAP, Role.REDUCE, Role.WRITE)
                 pending.append((source, self.everywhere(source) if local else None))
         while pending:
             item = pending.pop()
@@ -367,7 +370,7 @@ class _Grouping:
         stored = set(self.forced)
         for value in self.roots:
             role = self.roles[value]
-            if role in (Role.CONTRACT, Role.HOST):
+            if role in (Role.CONTRACT, Role.HOST, Role.WRITE):
                 stored.add(value)
             for read in self.reads[value]:
                 if self.position[read.value] != self.position[value] or role is Role.ALIAS:

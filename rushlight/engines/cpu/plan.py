@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import STILL, Access, Filler, Kernel
 from rushlight.engines.cpu.products import Product, make_product
+from rushlight.engines.cpu.regions import trace_regions
 from rushlight.engines.cpu.roles import Role
 from rushlight.engines.cpu.trace import split_reduced, trace
 
@@ -66,9 +67,10 @@ def make_plan(fusion: Fusion) -> Plan:
 
 
 def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
-    if group.role is Role.MAP:
+    if group.role in (Role.MAP, Role.WRITE):
         steps: list[Step] = []
-        for draft in trace(fusion, group):
+        tracing = trace if group.role is Role.MAP else trace_regions
+        for draft in tracing(fusion, group):
             kernel, fillers = draft.settle()
             reads = [
                 op.detail[0].storage for op in draft.ops if op.name in ("load", "partials")

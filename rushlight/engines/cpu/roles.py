@@ -25,10 +25,13 @@ class Role(Enum):
     """Another value's memory under another shape."""
     REDUCE = "reduce"
     CONTRACT = "contract"
+    WRITE = "write"
+    """Put together of regions, each with a kernel that writes it."""
     HOST = "host"
     """Computed by NumPy between two native lists."""
 
 
+_WRITES = ("pad", "update", "concat")
 _VIEWS = ("permute", "expand", "slice", "window")
 REDUCTIONS = ("sum", "prod", "max", "min")
 
@@ -53,6 +56,8 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
         return Role.HOST
     if name in _VIEWS:
         return Role.VIEW
+    if name in _WRITES:
+        return Role.WRITE
     if is_compiled(equation.primitive, specs[-1].dtype):
         return Role.MAP
     if name in REDUCTIONS:
