@@ -62,6 +62,7 @@ class Modes(threading.local):
     anomaly = False
     anomaly_checks_nan = True
     walks = 0
+    watchers: tuple = ()
 
 
 modes = Modes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from rushlight.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from rushlight.autograd.backward import backward, grad
 from rushlight.autograd.function import Function, once_differentiable
 from rushlight.autograd.gradcheck import gradcheck, gradgradcheck
@@ -19,6 +20,7 @@ from rushlight.autograd.modes import (
 __all__ = [
     "Function",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "gradcheck",
@@ -27,14 +29,14 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
 
-_LAZY = {"functional": "functional", "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly"}
+_LAZY = ("functional", "graph")
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'rushlight.autograd' has no attribute {name!r}")
-    module = importlib.import_module(f"rushlight.autograd.{_LAZY[name]}")
-    return module if name == "functional" else getattr(module, name)
+    return importlib.import_module(f"rushlight.autograd.{name}")

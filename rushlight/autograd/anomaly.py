@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
-from rushlight.tensor import modes
+from rushlight.autograd.node import GradNode
+from rushlight.autograd.operation import caller
+from rushlight.tensor import Tensor, modes
+
+_NO_ORIGIN = (
+    "No forward pass information available. Enable detect anomaly during forward pass for more "
+    "information."
+)
 
 
 class set_detect_anomaly:  # noqa: N801 - PyTorch's name
@@ -17,13 +25,13 @@ class set_detect_anomaly:  # noqa: N801 - PyTorch's name
 
     def __init__(self, mode: bool, check_nan: bool = True):
         self._before = modes.anomaly, modes.anomaly_checks_nan
-        modes.anomaly, modes.anomaly_checks_nan = bool(mode), bool(check_nan)
+        _switch(bool(mode), bool(check_nan))
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *_: object) -> None:
-        modes.anomaly, modes.anomaly_checks_nan = self._before
+        _switch(*self._before)
 
 
 class detect_anomaly:  # noqa: N801 - PyTorch's name
@@ -47,10 +55,10 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
 
     def __enter__(self) -> None:
         self._before = modes.anomaly, modes.anomaly_checks_nan
-        modes.anomaly, modes.anomaly_checks_nan = True, self._check_nan
+        _switch(True, self._check_nan)
 
     def __exit__(self, *_: object) -> None:
-        modes.anomaly, modes.anomaly_checks_nan = self._before
+        _switch(*self._before)
 
 
 def is_anomaly_enabled() -> bool:
@@ -61,3 +69,40 @@ def is_anomaly_enabled() -> bool:
 def is_anomaly_check_nan_enabled() -> bool:
     """Whether anomaly mode, where it is on, looks for NaN."""
     return modes.anomaly_checks_nan
+
+
+def _switch(on: bool, check_nan: bool) -> None:
+    modes.anomaly, modes.anomaly_checks_nan = on, check_nan
+    others = [watcher for watcher in modes.watchers if watcher is not _note_origin]
+    modes.watchers = (_note_origin, *others) if on else tuple(others)
+
+
+def _note_origin(node: GradNode) -> None:
+    node.origin = caller()
+
+
+def watched(node: GradNode, run: Callable[[tuple], tuple]) -> Callable[[tuple], tuple]:
+    """A node's backward with anomaly mode's checks around it."""
+    made = f"It was recorded at {node.origin}." if node.origin else _NO_ORIGIN
+
+    def checked(grads: tuple) -> tuple:
+        try:
+            results = run(grads)
+            found = _find_nan(results) if modes.anomaly_checks_nan else None
+        except Exception as error:
+            error.add_note(f"Error detected in {node.name()}. {made}")
+            raise
+        if found is not None:
+            raise RuntimeError(
+                f"Function '{node.name()}' returned nan values in its {found}th output. {made}"
+            )
+        return results
+
+    return checked
+
+
+def _find_nan(results: tuple) -> int | None:
+    for position, grad in enumerate(results):
+        if isinstance(grad, Tensor) and bool((grad != grad).any()):
+            return position
+    return None

@@ -8,7 +8,7 @@ import weakref
 from typing import Any
 
 from rushlight.autograd.node import Edge, GradNode, SavedValue, attach, edge_of, next_sequence
-from rushlight.autograd.operation import caller
+from rushlight.graph.node import Node
 from rushlight.tensor import Tensor, alias_of, modes, node_of, wrap
 
 
@@ -100,11 +100,23 @@ class FunctionCtx(GradNode):
                 )
         return result
 
+    def take_saved(self) -> list[Node | None]:
+        """Give the saved values away until `put_saved`."""
+        nodes = [value and value.node for value in self._saved]
+        self.put_saved([None] * len(nodes))
+        return nodes
+
+    def put_saved(self, nodes: list[Node | None]) -> None:
+        """Have the saved values again."""
+        for value, node in zip(self._saved, nodes, strict=True):
+            if value is not None:
+                value.node = node
+
     def release(self) -> None:
         """Give saved tensors back."""
         if self._saved:
             self.freed = True
-            self._saved = ()
+            self._saved, self.packed = (), None
 
     def _finish_saving(self, inputs: dict[int, Edge | None], outputs: list) -> None:
         """Turn the tensors to save into values that hold no tensor."""
@@ -190,6 +202,8 @@ class Function:
         if recorded:
             _connect(ctx, tensors, outputs)
             ctx._finish_saving(known, outputs)
+            for watcher in modes.watchers:
+                watcher(ctx)
         ctx._dirty = ctx._constant = ()  # outputs know ctx: it must not know them
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
@@ -203,8 +217,6 @@ def _bind(forward: Any, takes_ctx: bool, args: tuple, kwargs: dict) -> tuple:
 
 def _connect(ctx: FunctionCtx, tensors: list, outputs: list) -> None:
     """Make the outputs results of `ctx`."""
-    if modes.anomaly:
-        ctx.origin = caller()
     inputs = {id(tensor) for tensor in tensors if tensor is not None}
     dirty = {id(tensor) for tensor in ctx._dirty}
     constant = {id(tensor) for tensor in ctx._constant}

@@ -49,7 +49,7 @@ class _Mode:
                         step, value = generator.send, (yield produced)
                     except GeneratorExit:
                         raise
-                    except BaseException as error:
+                    except BaseException as error:  # noqa: BLE001 - the generator's to handle
                         step, value = generator.throw, error
             except StopIteration as end:
                 return end.value
@@ -118,7 +118,7 @@ class enable_grad(_Fixed):  # noqa: N801 - PyTorch's name
 class inference_mode(_Mode):  # noqa: N801 - PyTorch's name
     """`no_grad`, and a promise that the results take no part in autograd later."""
 
-    def __new__(cls, mode: bool | Callable = True):
+    def __new__(cls, mode: bool | Callable = True):  # noqa: D102
         instance = super().__new__(cls)
         if callable(mode):
             instance._mode = True

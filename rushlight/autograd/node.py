@@ -37,6 +37,7 @@ class GradNode:
     tensor_hooks: dict[int, dict] | None = None
     retained: dict[int, weakref.ref] | None = None
     origin: str | None = None
+    packed: Any = None
     _metadata: dict | None = None
     suffix = "Backward0"
 
@@ -83,6 +84,13 @@ class GradNode:
     def run(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         """The gradients of the inputs."""
         raise NotImplementedError(f"{self.name()} has no backward")
+
+    def take_saved(self) -> list[Node | None]:
+        """Give the saved values away until `put_saved`."""
+        return []
+
+    def put_saved(self, nodes: list[Node | None]) -> None:
+        """Have the saved values again."""
 
     def release(self) -> None:
         """Give saved values back."""

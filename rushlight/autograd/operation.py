@@ -133,14 +133,16 @@ class Operation(GradNode):
         ctx._inputs = nodes
         result = ctx.forward(*nodes, *arguments)
         ctx._inputs = None
-        if modes.anomaly:
-            ctx.origin = caller()
         if type(result) is tuple:
-            return ctx._finish_several(result)
-        ctx.output_specs = (result.spec,)
-        if ctx._saves_output:
-            ctx._saved[ctx._saved.index((None, -1))] = (result, -1)
-        return _attach(result, ctx, 0)
+            outputs: Any = ctx._finish_several(result)
+        else:
+            ctx.output_specs = (result.spec,)
+            if ctx._saves_output:
+                ctx._saved[ctx._saved.index((None, -1))] = (result, -1)
+            outputs = _attach(result, ctx, 0)
+        for watcher in modes.watchers:
+            watcher(ctx)
+        return outputs
 
     def _finish_several(self, outputs: tuple[Node, ...]) -> tuple[Tensor, ...]:
         self.output_specs = tuple([node.spec for node in outputs])
@@ -158,11 +160,22 @@ class Operation(GradNode):
         result = self.backward(*grads)
         return result if type(result) is tuple else (result,)
 
+    def take_saved(self) -> list[Node | None]:
+        """Give the saved values away until `put_saved`."""
+        saved = self._saved or ()
+        self._saved = [(None, position) for _, position in saved]
+        return [node for node, _ in saved]
+
+    def put_saved(self, nodes: list[Node | None]) -> None:
+        """Have the saved values again."""
+        places = [position for _, position in self._saved]
+        self._saved = list(zip(nodes, places, strict=True))
+
     def release(self) -> None:
         """Give saved values back, and whatever else the forward kept."""
         if self._saved:
             self.freed = True
-            self._saved = None
+            self._saved = self.packed = None
 
 
 class ViewOperation(Operation):

@@ -8,11 +8,13 @@ a leaf: tensor hooks, capture or accumulation into `.grad`, post-accumulate hook
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from rushlight.autograd.anomaly import watched
 from rushlight.autograd.errors import explain_freed, explain_shape
 from rushlight.autograd.node import AccumulateGrad, Edge, GradNode
+from rushlight.autograd.saved import run_packed
 from rushlight.graph.creation import literal
 from rushlight.graph.movement import expand
 from rushlight.graph.recorder import recorder
@@ -163,7 +165,9 @@ class Walk:
         else:
             if absent and node.materialize:
                 grads = _materialize(node, grads)
-            run = node.run if not modes.anomaly else _run_watched(node)
+            run = node.run if node.packed is None else partial(run_packed, node)
+            if modes.anomaly:
+                run = watched(node, run)
             results = run(tuple(grads))
             if len(results) < len(node.edges):
                 raise RuntimeError(
@@ -297,39 +301,6 @@ def _accumulate(node: AccumulateGrad, grad: Tensor, create_graph: bool) -> None:
         hook(variable)
     if node.post_hooks:
         _run_post_hooks(node, (), (grad,))
-
-
-def _run_watched(node: GradNode) -> Callable[[tuple], tuple]:
-    """The node's backward with anomaly mode's checks around it."""
-    made = f"It was recorded at {node.origin}." if node.origin else _NO_ORIGIN
-
-    def run(grads: tuple) -> tuple:
-        try:
-            results = node.run(grads)
-            found = _find_nan(results) if modes.anomaly_checks_nan else None
-        except Exception as error:
-            error.add_note(f"Error detected in {node.name()}. {made}")
-            raise
-        if found is not None:
-            raise RuntimeError(
-                f"Function '{node.name()}' returned nan values in its {found}th output. {made}"
-            )
-        return results
-
-    return run
-
-
-_NO_ORIGIN = (
-    "No forward pass information available. Enable detect anomaly during forward pass for more "
-    "information."
-)
-
-
-def _find_nan(results: tuple) -> int | None:
-    for position, grad in enumerate(results):
-        if isinstance(grad, Tensor) and bool((grad != grad).any()):
-            return position
-    return None
 
 
 def run(

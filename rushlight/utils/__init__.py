@@ -1,0 +1,18 @@
+"""Names where PyTorch's users look for them: `utils.data`, `utils.checkpoint`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_LAZY = ("checkpoint", "data")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"rushlight.utils.{name}")
+    raise AttributeError(f"module 'rushlight.utils' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
