@@ -13,7 +13,10 @@ from rushlight.engines.cpu.machine import machine
 from rushlight.engines.cpu.packing import accumulator
 from rushlight.graph.dtype import DType
 
-ALONE, COLUMNS_SHARED, BOTH_SHARED = "alone", "columns shared", "both shared"
+# which operands a step of its own packs for all chunks; the others are packed by each chunk
+ALONE, ROWS_SHARED = "alone", "rows shared"
+COLUMNS_SHARED, BOTH_SHARED = "columns shared", "both shared"
+VARIANTS = (ALONE, ROWS_SHARED, COLUMNS_SHARED, BOTH_SHARED)
 
 _MOST_DEPTH_BLOCK = 512
 _SMALL_WORK = 64**3
@@ -21,6 +24,8 @@ _CHUNK_WORK = 1_500_000
 _MOST_CHUNKS = 1024
 _MOST_SHARED_ROWS = 4 << 20
 _MOST_OWN_COLUMNS = 128 << 10
+_MOST_ROWS_IN_CACHE = 128 << 10
+_MOST_COLUMNS_IN_CACHE = 64 << 10
 _PACK_GROUP = 16 << 10
 _TILES_IN_BLOCK = 20
 
@@ -46,7 +51,7 @@ class Slot(IntEnum):
     ROW_BLOCKS = 15
     COLUMN_BLOCKS = 16
     PANELS_EACH = 17
-    TILES_EACH = 18
+    TALL_TILES = 18
     FIRST_FREE = 19
 
 
@@ -56,6 +61,8 @@ class Tile(NamedTuple):
     dtype: DType
     lanes: int
     rows: int
+    short_rows: int
+    """Of the lower tiles that fill up what tall ones leave."""
     vectors: int
 
     @property
@@ -63,12 +70,17 @@ class Tile(NamedTuple):
         """Its columns, in numbers."""
         return self.lanes * self.vectors
 
+    @property
+    def tiles_to_a_panel(self) -> int:
+        """How many tiles of A are about as large as a panel of B."""
+        return max(1, self.columns // self.rows)
+
 
 def tile_of(dtype: DType) -> Tile:
     """The tile of a contraction of `dtype`."""
     host, accumulate = machine(), accumulator(dtype)
     lanes = host.vector_bytes // accumulate.itemsize
-    return Tile(accumulate, lanes, host.tile_rows, host.tile_vectors)
+    return Tile(accumulate, lanes, host.tile_rows, host.short_tile_rows, host.tile_vectors)
 
 
 class Arrangement(NamedTuple):
@@ -93,20 +105,41 @@ def _depth_block(depth: int) -> int:
     return max(8, _divided(_divided(depth, blocks), 8) * 8)
 
 
-def _variant(batch: int, tile: Tile, rows: int, columns: int, depth: int) -> str:
-    padded = _divided(columns, tile.columns) * tile.columns * depth
-    small = rows * columns * depth <= _SMALL_WORK
-    if padded <= _MOST_OWN_COLUMNS and (batch >= 8 or (batch == 1 and small) or rows <= tile.rows):
+def _tiles(tile: Tile, rows: int) -> tuple[int, int]:
+    """How many tall and short tiles cover the rows with the fewest rows to spare."""
+    best = _divided(rows, tile.rows), 0
+    spare = best[0] * tile.rows - rows
+    for short in range(1, tile.rows):
+        tall = max(0, _divided(rows - short * tile.short_rows, tile.rows))
+        left_over = tall * tile.rows + short * tile.short_rows - rows
+        if left_over < spare:
+            best, spare = (tall, short), left_over
+    return best
+
+
+def _variant(batch: int, tile: Tile, tiles: int, panels: int, depth: int) -> str:
+    columns, rows = panels * tile.columns * depth, tiles * tile.rows * depth
+    work = rows * panels * tile.columns
+    if columns <= _MOST_OWN_COLUMNS and (batch >= 8 or tiles == 1):
         return ALONE
-    return BOTH_SHARED if batch * rows * depth <= _MOST_SHARED_ROWS else COLUMNS_SHARED
+    if columns <= _MOST_OWN_COLUMNS and batch == 1 and work <= _SMALL_WORK:
+        return ALONE
+    if tiles <= 2 * _TILES_IN_BLOCK and rows <= _MOST_ROWS_IN_CACHE and panels >= 8:
+        return ROWS_SHARED
+    return BOTH_SHARED if batch * rows <= _MOST_SHARED_ROWS else COLUMNS_SHARED
 
 
-def _blocks(variant: str, batch: int, tiles: int, panels: int, work: int) -> tuple[int, int]:
+def _blocks(
+    variant: str, batch: int, tiles: int, panels: int, work: int, panel: int
+) -> tuple[int, int]:
     """Into how many blocks to cut the rows and the columns of one batch element."""
     wanted = min(_divided(work, _CHUNK_WORK), _MOST_CHUNKS)
     rows = _divided(tiles, _TILES_IN_BLOCK)
     if variant == ALONE:
         return (rows if batch < _MOST_CHUNKS else 1), 1
+    if variant == ROWS_SHARED:  # each block packs its own columns, which should stay in cache
+        rows = 1
+        wanted = max(wanted, _divided(panels * panel, _MOST_COLUMNS_IN_CACHE))
     columns = min(panels, max(1, _divided(wanted, rows * batch)))
     if variant == COLUMNS_SHARED:  # each block of columns packs the rows anew
         columns = min(columns, _divided(panels, 8))
@@ -114,36 +147,42 @@ def _blocks(variant: str, batch: int, tiles: int, panels: int, work: int) -> tup
     return rows, max(columns, most)
 
 
+def _steps(variant: str, tile: Tile, counts: tuple, depth: int) -> tuple[int, int]:
+    """The packing step's chunks, and the workspace in numbers."""
+    batch, tiles, panels, panels_each = counts
+    groups = workspace = 0
+    if variant in (COLUMNS_SHARED, BOTH_SHARED):
+        groups += _divided(panels, panels_each)
+        workspace += panels * depth * tile.columns
+    if variant in (ROWS_SHARED, BOTH_SHARED):
+        groups += _divided(tiles, panels_each * tile.tiles_to_a_panel)
+        workspace += tiles * (depth * tile.rows + tile.lanes)
+    return batch * groups, batch * workspace
+
+
 @lru_cache(maxsize=4096)
 def arrange(dtype: DType, batch: int, rows: int, columns: int, depth: int) -> Arrangement:
     """Divide a contraction of these sizes; none of batch, rows and columns may be 0."""
     tile = tile_of(dtype)
-    tiles, panels = _divided(rows, tile.rows), _divided(columns, tile.columns)
-    variant = _variant(batch, tile, rows, columns, depth)
+    tall, short = _tiles(tile, rows)
+    tiles, panels = tall + short, _divided(columns, tile.columns)
+    variant = _variant(batch, tile, tiles, panels, depth)
     block = _depth_block(depth)
-    row_blocks, column_blocks = _blocks(variant, batch, tiles, panels, rows * columns * depth)
+    work, panel = rows * columns * depth, depth * tile.columns
+    row_blocks, column_blocks = _blocks(variant, batch, tiles, panels, work, panel)
     panels_each = max(1, _PACK_GROUP // max(1, depth * tile.columns))
-    tiles_each = max(1, _PACK_GROUP // max(1, depth * tile.rows))
-    size = tile.dtype.itemsize
     chunks = [batch * row_blocks * column_blocks]
-    workspace = 0
-    if variant != ALONE:
-        groups = _divided(panels, panels_each)
-        workspace = batch * panels * depth * tile.columns * size
-        if variant == BOTH_SHARED:
-            groups += _divided(tiles, tiles_each)
-            workspace += batch * tiles * (depth * tile.rows + tile.lanes) * size
-        chunks.insert(0, batch * groups)
+    packing, workspace = _steps(variant, tile, (batch, tiles, panels, panels_each), depth)
+    if packing:
+        chunks.insert(0, packing)
     tiles_in_block, panels_in_block = _divided(tiles, row_blocks), _divided(panels, column_blocks)
     scratch = tile.rows * tile.columns * (tiles_in_block * panels_in_block + 1)
     scratch += tiles_in_block * (block * tile.rows + tile.lanes)
-    if variant == ALONE:
-        scratch += panels * depth * tile.columns
-    numbers = (batch, rows, columns, depth, block, row_blocks, column_blocks)
+    scratch += panels_in_block * depth * tile.columns
     return Arrangement(
         variant,
         tuple(chunks),
-        (*numbers, panels_each, tiles_each),
-        workspace,
-        scratch * size + 4096,
+        (batch, rows, columns, depth, block, row_blocks, column_blocks, panels_each, tall),
+        workspace * tile.dtype.itemsize,
+        scratch * tile.dtype.itemsize + 4096,
     )

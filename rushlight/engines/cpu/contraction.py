@@ -33,6 +33,7 @@ from rushlight.engines.cpu.arrange import (
     ALONE,
     BOTH_SHARED,
     COLUMNS_SHARED,
+    ROWS_SHARED,
     Arrangement,
     Slot,
     Tile,
@@ -46,8 +47,7 @@ from rushlight.engines.cpu.tile import Place, Prepare, emit_finish, emit_micro, 
 from rushlight.engines.cpu.values import Value
 from rushlight.graph.dtype import DType, int64
 
-__all__ = ["ALONE", "BOTH_SHARED", "COLUMNS_SHARED", "Arrangement", "Contraction", "Place", "Slot"]
-__all__ += ["arrange", "kernel_requests"]
+__all__ = ["Arrangement", "Contraction", "Place", "Slot", "arrange", "kernel_requests"]
 
 
 class Contraction(NamedTuple):
@@ -80,20 +80,43 @@ def kernel_requests(
     return [(("packing", operands, variant), emit_packing), computing]
 
 
+def _fewer(f: Function, a: Value, b: Value) -> Value:
+    return f.select(a < b, a, b)
+
+
+def _more(f: Function, a: Value, b: Value | int) -> Value:
+    return f.select(a > b, a, f.like(b, a))
+
+
 class _Sizes:
     """The argument block's sizes, and what follows from them, as values of a kernel."""
 
-    def __init__(self, f: Function, tile: Tile):
+    def __init__(self, f: Function, tile: Tile, variant: str):
+        self.shape = tile
         self.rows, self.columns, self.depth = (
             f.argument(int64, slot) for slot in (Slot.ROWS, Slot.COLUMNS, Slot.DEPTH)
         )
-        self.batches = f.argument(int64, Slot.BATCH_COUNT)
-        self.tiles = (self.rows + (tile.rows - 1)) // tile.rows
+        self.batches, self.tall = (
+            f.argument(int64, slot) for slot in (Slot.BATCH_COUNT, Slot.TALL_TILES)
+        )
+        low = _more(f, self.rows - self.tall * tile.rows, 0)
+        self.tiles = self.tall + (low + (tile.short_rows - 1)) // tile.short_rows
         self.panels = (self.columns + (tile.columns - 1)) // tile.columns
         self.panel = self.depth * tile.columns
         self.tile = self.depth * tile.rows + tile.lanes
-        self.packed_columns = self.batches * self.panels * self.panel
+        shares_columns = variant in (COLUMNS_SHARED, BOTH_SHARED)
+        packed = self.batches * self.panels * self.panel
+        self.packed_columns = packed if shares_columns else f.constant(0, int64)
         """Where the packed rows begin in the workspace."""
+
+    def first_row(self, index: Value) -> Value:
+        """The first row of a tile: tall tiles come before short ones."""
+        tall = _fewer(index.function, index, self.tall)
+        return tall * self.shape.rows + (index - tall) * self.shape.short_rows
+
+    def rows_of(self, index: Value) -> Value:
+        """How many rows of a tile exist."""
+        return _fewer(index.function, self.first_row(index + 1), self.rows) - self.first_row(index)
 
 
 class _Operand:
@@ -119,58 +142,61 @@ class _Operand:
         return f.at(self.dtype, self.pointer, start), self.across, self.along
 
 
-def _fewer(f: Function, a: Value, b: Value) -> Value:
-    return f.select(a < b, a, b)
-
-
 class _Packing:
-    """The kernel that packs B, and A too if the variant says so, into the workspace."""
+    """The kernel that packs the operands that all chunks share into the workspace."""
 
     def __init__(self, f: Function, shape: Contraction, variant: str):
         self.f, self.variant = f, variant
         self.tile = tile = tile_of(shape.dtype)
-        self.sizes = _Sizes(f, tile)
+        self.sizes = _Sizes(f, tile, variant)
         self.workspace = f.argument(POINTER, Slot.WORKSPACE)
+        self.each = f.argument(int64, Slot.PANELS_EACH)
         self.a, self.b = _Operand(f, shape, Slot.A, 0), _Operand(f, shape, Slot.B, 1)
-        parts = f.module, "columns", shape.dtype, tile.columns, tile.lanes
-        self.pack_columns = emit_pack(*parts, shape.b_tables)
-        if variant == BOTH_SHARED:
+        if variant != ROWS_SHARED:
+            parts = f.module, "columns", shape.dtype, tile.columns, tile.lanes
+            self.pack_columns = emit_pack(*parts, shape.b_tables)
+        if variant != COLUMNS_SHARED:
             parts = f.module, "rows", shape.dtype, tile.rows, tile.lanes
             self.pack_rows = emit_pack(*parts, shape.a_tables)
 
     def emit(self) -> None:
         """Chunks are groups of B's panels, for all batch elements, then groups of A's tiles."""
+        f, sizes = self.f, self.sizes
+        if self.variant == ROWS_SHARED:
+            self._pack_tiles(f.chunk)
+            return
+        groups = (sizes.panels + (self.each - 1)) // self.each
+        if self.variant == COLUMNS_SHARED:
+            self._pack_panels(groups)
+            return
+        with f.when(f.chunk < groups * sizes.batches) as columns:
+            self._pack_panels(groups)
+        with columns.otherwise():
+            self._pack_tiles(f.chunk - groups * sizes.batches)
+
+    def _pack_panels(self, groups: Value) -> None:
         f, sizes, tile = self.f, self.sizes, self.tile
-        each = f.argument(int64, Slot.PANELS_EACH)
-        groups = (sizes.panels + (each - 1)) // each
-        mine = f.chunk < groups * sizes.batches
-        with f.when(mine) as columns:
-            batch, group = f.chunk // groups, f.chunk % groups
-            end = _fewer(f, (group + 1) * each, sizes.panels)
-            with f.loop(group * each, end) as panel:
-                place = (batch * sizes.panels + panel) * sizes.panel
-                source = self.b.panel(batch, panel * tile.columns, f.constant(0, int64))
-                target = f.at(tile.dtype, self.workspace, place)
-                left = sizes.columns - panel * tile.columns
-                valid = _fewer(f, left, f.constant(tile.columns, int64))
-                f.call(self.pack_columns, *source, target, valid, sizes.depth)
-        if self.variant == BOTH_SHARED:
-            with columns.otherwise():
-                self._pack_tiles(f.chunk - groups * sizes.batches)
+        batch, group = f.chunk // groups, f.chunk % groups
+        end = _fewer(f, (group + 1) * self.each, sizes.panels)
+        with f.loop(group * self.each, end) as panel:
+            place = (batch * sizes.panels + panel) * sizes.panel
+            source = self.b.panel(batch, panel * tile.columns, f.constant(0, int64))
+            target = f.at(tile.dtype, self.workspace, place)
+            left = sizes.columns - panel * tile.columns
+            valid = _fewer(f, left, f.constant(tile.columns, int64))
+            f.call(self.pack_columns, *source, target, valid, sizes.depth)
 
     def _pack_tiles(self, chunk: Value) -> None:
         f, sizes, tile = self.f, self.sizes, self.tile
-        each = f.argument(int64, Slot.TILES_EACH)
+        each = self.each * tile.tiles_to_a_panel
         groups = (sizes.tiles + (each - 1)) // each
         batch, group = chunk // groups, chunk % groups
         end = _fewer(f, (group + 1) * each, sizes.tiles)
         with f.loop(group * each, end) as index:
             place = sizes.packed_columns + (batch * sizes.tiles + index) * sizes.tile
-            source = self.a.panel(batch, index * tile.rows, f.constant(0, int64))
+            source = self.a.panel(batch, sizes.first_row(index), f.constant(0, int64))
             target = f.at(tile.dtype, self.workspace, place)
-            left = sizes.rows - index * tile.rows
-            valid = _fewer(f, left, f.constant(tile.rows, int64))
-            f.call(self.pack_rows, *source, target, valid, sizes.depth)
+            f.call(self.pack_rows, *source, target, sizes.rows_of(index), sizes.depth)
 
 
 class _Computing:
@@ -179,21 +205,25 @@ class _Computing:
     def __init__(
         self, f: Function, shape: Contraction, variant: str, prepare: Prepare, plain: bool
     ):
-        self.f, self.shape, self.variant = f, shape, variant
-        self.plain = plain and shape.dtype is tile_of(shape.dtype).dtype
+        self.f, self.variant = f, variant
         self.tile = tile = tile_of(shape.dtype)
-        self.sizes = _Sizes(f, tile)
+        self.size = tile.rows * tile.columns
+        self.plain = plain and shape.dtype is tile.dtype
+        self.sizes = _Sizes(f, tile, variant)
         self.workspace = f.argument(POINTER, Slot.WORKSPACE)
         self.a, self.b = _Operand(f, shape, Slot.A, 0), _Operand(f, shape, Slot.B, 1)
-        module = f.module
-        self.micro = emit_micro(module, tile)
-        self.finish = emit_finish(module, tile, prepare)
-        parts = shape.dtype, tile.rows, tile.lanes, shape.a_tables
-        if variant != BOTH_SHARED:
-            self.pack_rows = emit_pack(module, "rows", *parts)
-        parts = shape.dtype, tile.columns, tile.lanes, shape.b_tables
-        if variant == ALONE:
-            self.pack_columns = emit_pack(module, "columns", *parts)
+        self.micros = {
+            rows: emit_micro(f.module, tile, rows) for rows in (tile.rows, tile.short_rows)
+        }
+        self.finish = emit_finish(f.module, tile, prepare)
+        self.owns_rows = variant in (ALONE, COLUMNS_SHARED)
+        self.owns_columns = variant in (ALONE, ROWS_SHARED)
+        if self.owns_rows:
+            parts = f.module, "rows", shape.dtype, tile.rows, tile.lanes
+            self.pack_rows = emit_pack(*parts, shape.a_tables)
+        if self.owns_columns:
+            parts = f.module, "columns", shape.dtype, tile.columns, tile.lanes
+            self.pack_columns = emit_pack(*parts, shape.b_tables)
 
     def emit(self) -> None:
         """Find the chunk's block, divide the scratch memory, and go through the depth."""
@@ -203,106 +233,115 @@ class _Computing:
         row_block, rest = f.chunk % row_blocks, f.chunk // row_blocks
         column_block, self.batch = rest % column_blocks, rest // column_blocks
         self.first_tile = sizes.tiles * row_block // row_blocks
-        self.tile_count = sizes.tiles * (row_block + 1) // row_blocks - self.first_tile
+        self.last_tile = sizes.tiles * (row_block + 1) // row_blocks
+        self.tile_count = self.last_tile - self.first_tile
         self.first_panel = sizes.panels * column_block // column_blocks
         self.panel_count = sizes.panels * (column_block + 1) // column_blocks - self.first_panel
         block = f.argument(int64, Slot.DEPTH_BLOCK)
         self._divide_scratch(block)
-        if self.variant == ALONE:
+        if self.owns_columns:
             self._pack_own_columns()
         # a depth of 0 takes one empty block, which stores zeros
-        once = f.select(sizes.depth > 0, sizes.depth, f.constant(1, int64))
+        once = _more(f, sizes.depth, 1)
         with f.loop(0, (once + block - 1) // block) as index:
             start = index * block
             self._emit_block(start, _fewer(f, sizes.depth - start, block))
 
     def _divide_scratch(self, block: Value) -> None:
+        """The corner for one tile, partial sums of all tiles, packed columns, packed rows."""
         f, tile = self.f, self.tile
-        size = tile.rows * tile.columns
         self.corner = f.scratch
-        self.partial = f.at(tile.dtype, f.scratch, size)
-        after = f.at(tile.dtype, self.partial, self.tile_count * self.panel_count * size)
+        self.partial = f.at(tile.dtype, f.scratch, self.size)
+        after = f.at(tile.dtype, self.partial, self.tile_count * self.panel_count * self.size)
         self.own_columns = after
-        if self.variant == ALONE:
-            after = f.at(tile.dtype, after, self.sizes.panels * self.sizes.panel)
+        if self.owns_columns:
+            after = f.at(tile.dtype, after, self.panel_count * self.sizes.panel)
         self.own_rows, self.own_tile = after, block * tile.rows + tile.lanes
         self.base = f.load(int64, f.argument(POINTER, Slot.BATCHES), self.batch * 3 + 2)
 
     def _pack_own_columns(self) -> None:
         f, sizes, tile = self.f, self.sizes, self.tile
-        with f.loop(0, sizes.panels) as panel:
-            source = self.b.panel(self.batch, panel * tile.columns, f.constant(0, int64))
-            target = f.at(tile.dtype, self.own_columns, panel * sizes.panel)
-            left = sizes.columns - panel * tile.columns
-            valid = _fewer(f, left, f.constant(tile.columns, int64))
+        with f.loop(0, self.panel_count) as j:
+            column = (self.first_panel + j) * tile.columns
+            source = self.b.panel(self.batch, column, f.constant(0, int64))
+            target = f.at(tile.dtype, self.own_columns, j * sizes.panel)
+            valid = _fewer(f, sizes.columns - column, f.constant(tile.columns, int64))
             f.call(self.pack_columns, *source, target, valid, sizes.depth)
 
     def _pack_own_rows(self, start: Value, count: Value) -> None:
         f, sizes, tile = self.f, self.sizes, self.tile
-        with f.loop(0, self.tile_count) as index:
-            row = (self.first_tile + index) * tile.rows
-            source = self.a.panel(self.batch, row, start)
-            target = f.at(tile.dtype, self.own_rows, index * self.own_tile)
-            valid = _fewer(f, sizes.rows - row, f.constant(tile.rows, int64))
-            f.call(self.pack_rows, *source, target, valid, count)
+        with f.loop(self.first_tile, self.last_tile) as index:
+            source = self.a.panel(self.batch, sizes.first_row(index), start)
+            target = f.at(tile.dtype, self.own_rows, (index - self.first_tile) * self.own_tile)
+            f.call(self.pack_rows, *source, target, sizes.rows_of(index), count)
 
-    def _panel_pointer(self, panel: Value, start: Value) -> Value:
-        """Where B's packed panel lies, from a depth on."""
+    def _panel_pointer(self, j: Value, start: Value) -> Value:
+        """Where the block's packed panel j lies, from a depth on."""
         f, sizes, tile = self.f, self.sizes, self.tile
-        if self.variant == ALONE:
-            return f.at(tile.dtype, self.own_columns, panel * sizes.panel + start * tile.columns)
-        place = (self.batch * sizes.panels + panel) * sizes.panel + start * tile.columns
-        return f.at(tile.dtype, self.workspace, place)
+        if self.owns_columns:
+            return f.at(tile.dtype, self.own_columns, j * sizes.panel + start * tile.columns)
+        number = self.batch * sizes.panels + self.first_panel + j
+        return f.at(tile.dtype, self.workspace, number * sizes.panel + start * tile.columns)
 
     def _tile_pointer(self, index: Value, start: Value) -> Value:
         """Where A's packed tile lies, from a depth on."""
         f, sizes, tile = self.f, self.sizes, self.tile
-        if self.variant != BOTH_SHARED:
-            return f.at(tile.dtype, self.own_rows, index * self.own_tile)
-        number = self.batch * sizes.tiles + self.first_tile + index
+        if self.owns_rows:
+            return f.at(tile.dtype, self.own_rows, (index - self.first_tile) * self.own_tile)
+        number = self.batch * sizes.tiles + index
         place = sizes.packed_columns + number * sizes.tile + start * tile.rows
         return f.at(tile.dtype, self.workspace, place)
 
     def _emit_block(self, start: Value, count: Value) -> None:
-        """All tiles of the chunk over one block of the depth."""
-        f = self.f
-        if self.variant != BOTH_SHARED:
+        """All tiles of the chunk over one block of the depth, the tall ones first."""
+        f, tall = self.f, self.sizes.tall
+        if self.owns_rows:
             self._pack_own_rows(start, count)
         adds = (start > 0).cast(int64)
         last = start + count >= self.sizes.depth
         with f.loop(0, self.panel_count) as j:
-            b = self._panel_pointer(self.first_panel + j, start)
-            with f.loop(0, self.tile_count) as i:
-                number = j * self.tile_count + i
-                partial = f.at(self.tile.dtype, self.partial, number * self.size)
-                inputs = self._tile_pointer(i, start), b, count
-                with f.when(last) as ending:
-                    self._emit_last(i, j, inputs, partial, adds)
-                with ending.otherwise():
-                    f.call(self.micro, *inputs, partial, self.tile.columns, partial, adds)
+            b = self._panel_pointer(j, start)
+            ranges = {
+                self.tile.rows: (self.first_tile, _fewer(f, self.last_tile, tall)),
+                self.tile.short_rows: (_more(f, self.first_tile, tall), self.last_tile),
+            }
+            for height, (low, high) in ranges.items():
+                with f.loop(low, high) as i:
+                    number = j * self.tile_count + i - self.first_tile
+                    partial = f.at(self.tile.dtype, self.partial, number * self.size)
+                    inputs = self._tile_pointer(i, start), b, count
+                    self._emit_tile(height, (i, j), inputs, partial, adds, last)
 
-    @property
-    def size(self) -> int:
-        """The numbers of one tile."""
-        return self.tile.rows * self.tile.columns
+    def _emit_tile(
+        self, height: int, index: tuple, inputs: tuple, partial: Value, adds: Value, last: Value
+    ) -> None:
+        """Partial sums stay in the scratch memory; the last block's sums go on to C."""
+        f, micro = self.f, self.micros[height]
+        with f.when(last) as ending:
+            self._emit_last(height, index, inputs, partial, adds)
+        with ending.otherwise():
+            f.call(micro, *inputs, partial, self.tile.columns, partial, adds)
 
-    def _emit_last(self, i: Value, j: Value, inputs: tuple, partial: Value, adds: Value) -> None:
+    def _emit_last(
+        self, height: int, index: tuple, inputs: tuple, partial: Value, adds: Value
+    ) -> None:
         """Whole tiles of a plain contraction go to C directly, others through the epilogue."""
-        f, sizes, tile = self.f, self.sizes, self.tile
-        row, column = (self.first_tile + i) * tile.rows, (self.first_panel + j) * tile.columns
+        f, sizes, tile, micro = self.f, self.sizes, self.tile, self.micros[height]
+        row, column = sizes.first_row(index[0]), (self.first_panel + index[1]) * tile.columns
 
         def through_epilogue() -> None:
-            f.call(self.micro, *inputs, self.corner, tile.columns, partial, adds)
-            f.call(self.finish, f.arguments, self.corner, self.batch, self.base, row, column)
+            f.call(micro, *inputs, self.corner, tile.columns, partial, adds)
+            places = self.batch, self.base, row, column, height
+            f.call(self.finish, f.arguments, self.corner, *places)
 
         if not self.plain:
             through_epilogue()
             return
-        whole = (row + tile.rows <= sizes.rows) & (column + tile.columns <= sizes.columns)
+        whole = (row + height <= sizes.rows) & (column + tile.columns <= sizes.columns)
         with f.when(whole) as direct:
             stride = f.argument(int64, Slot.C_STRIDE)
             place = self.base + row * stride + column
             target = f.at(tile.dtype, f.argument(POINTER, Slot.C), place)
-            f.call(self.micro, *inputs, target, stride, partial, adds)
+            f.call(micro, *inputs, target, stride, partial, adds)
         with direct.otherwise():
             through_epilogue()

@@ -32,6 +32,8 @@ class Machine:
     """Whether it converts float16 in hardware."""
     tile_rows: int
     """Rows of the block of a product that a contraction holds in registers."""
+    short_tile_rows: int
+    """Rows of a lower block, for what the higher ones leave."""
     tile_vectors: int
     """Columns of that block, in vectors."""
     first_cache: int = 32 << 10
@@ -47,8 +49,13 @@ class Machine:
         return f"{platform.machine()} {self.vector} {self.cpu} {self.features}"
 
 
-# vector bytes, rows and vectors of the register tile
-_WIDTHS = {"avx512": (64, 14, 2), "avx2": (32, 6, 2), "sse": (16, 4, 2), "neon": (16, 8, 3)}
+# vector bytes; rows, rows of the short one, and vectors of the register tile
+_WIDTHS = {
+    "avx512": (64, 14, 8, 2),
+    "avx2": (32, 6, 4, 2),
+    "sse": (16, 4, 3, 2),
+    "neon": (16, 8, 6, 3),
+}
 _WITHOUT = {
     "avx512": "-prefer-256-bit",
     "avx2": "-avx512f",
@@ -84,7 +91,7 @@ def machine() -> Machine:
 
     features = llvm.get_host_cpu_features()
     vector = _chosen(_widest(features))
-    size, rows, vectors = _WIDTHS[vector]
+    size, rows, short_rows, vectors = _WIDTHS[vector]
     modern = vector != "sse"
     return Machine(
         vector=vector,
@@ -94,5 +101,6 @@ def machine() -> Machine:
         has_fma=modern,
         has_half=vector == "neon" or (modern and bool(features.get("f16c"))),
         tile_rows=rows,
+        short_tile_rows=short_rows,
         tile_vectors=vectors,
     )

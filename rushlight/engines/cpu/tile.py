@@ -51,17 +51,17 @@ def plain_store(dtype: DType) -> Prepare:
     return prepare
 
 
-def emit_micro(module: Module, tile: Tile) -> Function:
-    """A helper `(a, b, count, target, stride, partial, adds)`: the tile's sums over `count`.
+def emit_micro(module: Module, tile: Tile, rows: int) -> Function:
+    """A helper `(a, b, count, target, stride, partial, adds)`: a tile's sums over `count`.
 
-    `a` and `b` are packed.  The sums, added to the tile at `partial` if `adds` is not 0, are
-    stored as rows `stride` apart.
+    `a` and `b` are packed, `a` always for tall tiles.  The sums, added to the tile at `partial`
+    if `adds` is not 0, are stored as rows `stride` apart.
     """
     kinds = (POINTER, POINTER, int64, POINTER, int64, POINTER, int64)
-    f = module.helper("micro", kinds)
+    f = module.helper(f"micro{rows}", kinds)
     a, b, count, target, stride, partial, adds = f.parameters
     zero = f.constant(0, tile.dtype, tile.lanes)
-    sums = [[f.variable(zero) for _ in range(tile.vectors)] for _ in range(tile.rows)]
+    sums = [[f.variable(zero) for _ in range(tile.vectors)] for _ in range(rows)]
     whole = (count // _UNROLLED) * _UNROLLED
     with f.loop(0, whole, _UNROLLED) as k:
         left, right = f.at(tile.dtype, a, k * tile.rows), f.at(tile.dtype, b, k * tile.columns)
@@ -88,11 +88,11 @@ def _accumulate(f: Function, tile: Tile, sums: list, left: Value, right: Value, 
         f.load(tile.dtype, right, i * tile.columns + v * tile.lanes, tile.lanes)
         for v in range(tile.vectors)
     ]
-    for r in range(tile.rows):
+    for r, row in enumerate(sums):
         scalar = f.load(tile.dtype, left, i * tile.rows + r)
         repeated = f.splat(scalar, tile.lanes)
-        for v in range(tile.vectors):
-            sums[r][v].value = _product_added(f, repeated, row_of_b[v], sums[r][v].value)
+        for vector, total in zip(row_of_b, row, strict=True):
+            total.value = _product_added(f, repeated, vector, total.value)
 
 
 def _product_added(f: Function, a: Value, b: Value, total: Value) -> Value:
@@ -107,17 +107,17 @@ def _store_rows(f: Function, tile: Tile, results: list, target: Value, stride: V
 
 
 def emit_finish(module: Module, tile: Tile, prepare: Prepare) -> Function:
-    """A helper `(arguments, tile, batch, base, row, column)`: a stored tile through the epilogue.
+    """A helper `(arguments, tile, batch, base, row, column, height)`: a stored tile's way out.
 
-    `base` is the batch element's offset in C.  Whole tiles go two rows at a time without masks,
-    to give the processor independent work.
+    It goes through the epilogue; `base` is the batch element's offset in C.  Whole tiles go two
+    rows at a time without masks, to give the processor independent work.
     """
-    f = module.helper("finish", (POINTER, POINTER, int64, int64, int64, int64))
-    f.arguments, source, batch, base, row, column = f.parameters
+    f = module.helper("finish", (POINTER, POINTER, int64, int64, int64, int64, int64))
+    f.arguments, source, batch, base, row, column, height = f.parameters
     stride = f.argument(int64, Slot.C_STRIDE)
     rows_left = f.argument(int64, Slot.ROWS) - row
     columns_left = f.argument(int64, Slot.COLUMNS) - column
-    rows = f.select(rows_left < tile.rows, rows_left, f.constant(tile.rows, int64))
+    rows = f.select(rows_left < height, rows_left, height)
     store = prepare(f)
 
     def emit_row(r: Value, masks: list[Value | None]) -> None:
