@@ -82,7 +82,7 @@ _RULES: dict[str, Emit] = {
 }
 _CREATIONS = ("number", "iota", "random_bits")
 _FREE = ("cast", "number", "iota")
-_COSTS = {"div": 4, "sqrt": 4, "random_bits": 40}
+_COSTS = {"take": 6, "gather": 6, "div": 4, "sqrt": 4, "random_bits": 40}
 
 
 def is_compiled(primitive: Primitive, operand: DType) -> bool:

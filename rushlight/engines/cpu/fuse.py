@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rushlight.engines.cpu.expressions import cost_of
-from rushlight.engines.cpu.roles import REDUCTIONS, Role, find_roles, is_plain
+from rushlight.engines.cpu.roles import LOOKUPS, REDUCTIONS, Role, find_roles, is_plain
 from rushlight.engines.cpu.sizes import Atoms, Sizes
 from rushlight.graph.program import Equation, Graph
 
@@ -71,6 +71,8 @@ class Fusion(NamedTuple):
     """For each value, the value in whose memory it is if it is in memory."""
     reads: dict[int, list[Read]]
     derived: list
+    lookups: dict[int, list[int]]
+    """For each take or gather, the values whose numbers must be within bounds."""
     """Numbers that follow from sizes and other numbers; see `regions.py`."""
 
     def equation(self, value: int) -> Equation:
@@ -81,8 +83,9 @@ class Fusion(NamedTuple):
 def fuse(graph: Graph, sizes: Sizes) -> Fusion:
     """Gather the values of a graph into groups."""
     roles = find_roles(graph, sizes)
-    roots, forced, owners = _Roots(graph, sizes, roles).find()
-    return _Grouping(graph, sizes, roles, roots, forced, owners).run()
+    found = _Roots(graph, sizes, roles)
+    roots, forced, owners = found.find()
+    return _Grouping(graph, sizes, roles, roots, forced, owners, found.lookups).run()
 
 
 class _Roots:
@@ -97,6 +100,7 @@ class _Roots:
         self.owners = list(range(len(roles)))
         self.forced: set[int] = set()
         self.wanted: set[int] = set()
+        self.lookups: dict[int, list[int]] = {}
         self.costs = self.find_costs()
 
     def find_costs(self) -> list[int]:
@@ -135,10 +139,12 @@ class _Roots:
         if role in (Role.MAP, Role.VIEW) and not self.is_root(value):
             if role is Role.VIEW:
                 self.look_through(equation, value)
+            self.require_places(value, equation)
             for source in equation.inputs:
                 self.readers[source] |= readers
             return
         roots.add(value)
+        self.require_places(value, equation)
         for source in equation.inputs:
             self.readers[source].add(value)
             composite = any(len(atoms) > 1 for atoms in self.sizes.axes[source])
@@ -150,6 +156,27 @@ class _Roots:
             self.force(equation.inputs[0])
         if role is Role.VIEW:
             self.look_through(equation, value)
+
+    def require_places(self, value: int, equation: Equation) -> None:
+        """What a take or gather reads is in memory, and its places where they can be checked."""
+        if equation.primitive.name not in LOOKUPS or self.roles[value] is not Role.MAP:
+            return
+        self.force(equation.inputs[0])
+        self.lookups[value] = [self.place_base(place) for place in equation.inputs[1:]]
+        for place in self.lookups[value]:
+            self.force(place)
+
+    def place_base(self, value: int) -> int:
+        """A value with the same numbers as these places, maybe in another order."""
+        while self.roles[value] is Role.VIEW:
+            equation = self.graph.equations[value - self.count]
+            if equation.primitive.name not in ("reshape", "permute", "expand"):
+                break
+            inner = equation.inputs[0]
+            if self.roles[inner] is Role.LITERAL:
+                break
+            value = inner
+        return value
 
     def base(self, value: int) -> int:
         """The value behind views; a view of a literal is materialised itself."""
@@ -190,13 +217,16 @@ class _Roots:
 class _Grouping:
     """The forward sweep."""
 
-    def __init__(self, graph, sizes, roles, roots, forced, owners):
+    def __init__(self, graph, sizes, roles, roots, forced, owners, lookups):
         self.graph = graph
         self.sizes = sizes
         self.roles = roles
         self.roots = roots
         self.forced = forced
         self.owners = owners
+        self.lookups = lookups
+        self.checked: dict[int, int] = {}
+        self.first: list[Group] = []
         self.count = len(graph.leaves)
         self.groups: list[Group] = []
         self.position = [-1] * len(roles)
@@ -204,13 +234,31 @@ class _Grouping:
         self.read_by: dict[int, list[int]] = {}
 
     def run(self) -> Fusion:
-        for value in sorted(self.roots):
+        for value in sorted({*self.roots, *self.lookups}):
+            if value in self.lookups:
+                self.add_check(value)
+            if value not in self.roots:
+                continue
             if self.roles[value] is Role.ALIAS:
                 self.add_alias(value)
             else:
                 self.add(value)
-        parts = self.graph, self.sizes, self.roles, self.groups, self.roots
-        return Fusion(*parts, frozenset(self.find_stored()), self.owners, self.reads, [])
+        stored = frozenset(self.find_stored())
+        groups = self.first + self.groups
+        parts = self.graph, self.sizes, self.roles, groups, self.roots, stored, self.owners
+        return Fusion(*parts, self.reads, [], self.lookups)
+
+    def add_check(self, value: int) -> None:
+        """A step that checks the places of a take or gather: at once, if they come from outside."""
+        group = Group(Role.CHECK, (), None)
+        group.members.append(value)
+        bases = [self.owners[place] for place in self.lookups[value]]
+        if all(self.roles[base] in (Role.LEAF, Role.LITERAL) for base in bases):
+            self.first.append(group)
+            self.checked[value] = -1
+        else:
+            self.groups.append(group)
+            self.checked[value] = len(self.groups) - 1
 
     def add_alias(self, value: int) -> None:
         equation = self.graph.equations[value - self.count]
@@ -231,6 +279,7 @@ class _Grouping:
     def add(self, value: int) -> None:
         reads = self.reads[value] = self.find_reads(value)
         least = max([self.position[read.value] for read in reads], default=-1)
+        least = max(least, self.last_check)
         at = self.find_group(value, reads, least)
         if at is None:
             at = len(self.groups)
@@ -334,8 +383,12 @@ class _Grouping:
         """Which roots and leaves a root reads, looking through what is computed in place."""
         equation = self.graph.equations[value - self.count]
         role, found, seen = self.roles[value], [], set()
+        self.last_check = self.checked.get(value, -1)
         pending: list[tuple[int, Index]] = []
-        if role is Role.VIEW:
+        if value in self.lookups:
+            places = place_indices(equation, self.sizes, self.everywhere(value))
+            pending += [(equation.inputs[0], None), *places]
+        elif role is Role.VIEW:
             pending.append((equation.inputs[0], self.moved(value, self.everywhere(value))))
         else:
             for source in equation.inputs:
@@ -352,6 +405,11 @@ class _Grouping:
             elif self.roles[source] is Role.VIEW:
                 inner = self.graph.equations[source - self.count].inputs[0]
                 pending.append((inner, self.moved(source, index)))
+            elif source in self.lookups:
+                self.last_check = max(self.last_check, self.checked[source])
+                equation = self.graph.equations[source - self.count]
+                pending.append((equation.inputs[0], None))
+                pending += place_indices(equation, self.sizes, index)
             elif self.roles[source] is Role.MAP:
                 for inner in self.graph.equations[source - self.count].inputs:
                     pending.append((inner, index if self.sizes.flat[inner] else ()))
@@ -376,6 +434,13 @@ class _Grouping:
                 if self.position[read.value] != self.position[value] or role is Role.ALIAS:
                     stored.add(self.owners[read.value])
         return {v for v in stored if self.roles[v] not in (Role.LEAF, Role.ALIAS, Role.LITERAL)}
+
+
+def place_indices(equation: Equation, sizes: Sizes, index: Index) -> list[tuple[int, Index]]:
+    """The places that a take or gather reads at an index, each with its own index."""
+    places = equation.inputs[1:]
+    count = len(sizes.flat[places[0]])
+    return [(place, None if index is None else index[:count]) for place in places]
 
 
 def move_index(equation: Equation, sizes: Sizes, view: int, index: Index) -> Index:

@@ -50,6 +50,17 @@ def compute_equation(
         raise EquationError(position, error) from error
 
 
+def check_places(
+    places: np.ndarray, dimension: int, size: int, wraps: bool, position: int
+) -> None:
+    """Every place lies within a dimension; where it wraps, also when counted from the end."""
+    least = -size if wraps else 0
+    if places.size and (places.min() < least or places.max() >= size):
+        first = places[(places < least) | (places >= size)].flat[0]
+        words = f"index {first} is out of bounds for dimension {dimension} with size {size}"
+        raise EquationError(position, IndexError(words))
+
+
 def literal_value(literal: object, dtype: DType) -> np.ndarray:
     """A literal of the graph as an array."""
     return cast(literal, dtype)

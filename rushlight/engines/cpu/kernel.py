@@ -123,6 +123,8 @@ class _Settling:
                 found.append(op.detail[0].index)
             elif op.name in ("iota", "random_bits"):
                 found.append(op.detail[0])
+            elif op.name == "lookup":
+                found.append(op.detail[0].index)
         return found
 
     def find_runs(self) -> list[list[int]]:
@@ -179,6 +181,10 @@ class _Settling:
             return self.access(place), self.offset(apart), combine
         if op.name == "number":
             return self.slot(Filler("number", op.detail, ZERO, op.dtype))
+        if op.name == "lookup":
+            place, named, wraps = op.detail
+            slots = [(self.stride(stride), self.offset(size)) for stride, size in named]
+            return self.access(place), tuple(slots), wraps
         if op.name == "iota":
             (index,) = op.detail
             return self.offset(index.offset), self.strides(index)

@@ -33,11 +33,12 @@ class NativeStep(NamedTuple):
 
 
 class HostStep(NamedTuple):
-    """One equation that NumPy computes."""
+    """One equation that NumPy computes, or whose places it checks."""
 
     value: int
     reads: tuple
     writes: tuple
+    is_check: bool = False
 
 
 Step = NativeStep | Product | HostStep
@@ -72,15 +73,18 @@ def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
         tracing = trace if group.role is Role.MAP else trace_regions
         for draft in tracing(fusion, group):
             kernel, fillers = draft.settle()
-            reads = [
-                op.detail[0].storage for op in draft.ops if op.name in ("load", "partials")
-            ]
+            reading = ("load", "partials", "lookup")
+            reads = [op.detail[0].storage for op in draft.ops if op.name in reading]
             writes = tuple([place.storage for _, place in draft.stores])
             reduced = group if group.kept is not None else None
             steps.append(NativeStep(kernel, fillers, reduced, tuple(reads), writes))
         return steps
     if group.role is Role.CONTRACT:
         return [make_product(fusion, group)]
+    if group.role is Role.CHECK:
+        (value,) = group.members
+        reads = [fusion.owners[place] for place in fusion.lookups[value]]
+        return [HostStep(value, tuple(reads), (), is_check=True)]
     steps = []
     for value in group.members:
         sources = fusion.equation(value).inputs
@@ -139,11 +143,14 @@ def _find_inherited(fusion: Fusion, steps: list[Step], results: list[int]) -> di
         if given.donated and given.literal is None and leaf not in results
     ]
     found: dict[int, int] = {}
+    written: set[int] = set()
     for position, step in enumerate(steps):
+        before = set(written)
+        written.update(step.writes)
         if position < safe_from or not isinstance(step, NativeStep) or step.kernel.form != "map":
             continue
         for place, storage in enumerate(step.writes):
-            if storage not in results or storage in found:
+            if storage not in results or storage in found or storage in before:
                 continue
             for leaf in available:
                 if _can_inherit(fusion, step, position, place, leaf, last.get(leaf, -1)):

@@ -156,7 +156,7 @@ class _Run:
         bound.patch(addresses, self.binding.numbers)
         for item in bound.lists:
             if isinstance(item, HostStep):
-                self.run_host(item)
+                self.check(item) if item.is_check else self.run_host(item)
             else:
                 run_list(item[1], item[2], item[3])
         held = [*buffers, *self.fresh]
@@ -169,19 +169,30 @@ class _Run:
             return self.binding.buffers[value]
         return self.fresh[tables.addresses[value] - len(tables.inputs)]
 
+    def value_of(self, value: int) -> np.ndarray:
+        """A literal, or what a value's memory holds."""
+        fusion, specs = self.tables.plan.fusion, self.binding.specs
+        owner, leaves = fusion.owners[value], fusion.graph.leaves
+        literal = leaves[owner].literal if owner < len(leaves) else None
+        if literal is not None:
+            return host.literal_value(literal, specs[value].dtype)
+        memory, offset = self.memory_of(owner)
+        return host.read_memory(memory, offset, specs[value])
+
+    def check(self, step: HostStep) -> None:
+        fusion = self.tables.plan.fusion
+        equation = fusion.equation(step.value)
+        shape = self.binding.specs[equation.inputs[0]].shape
+        wraps = equation.primitive.name == "take"
+        axes = range(len(equation.inputs) - 1) if wraps else equation.attributes
+        position = step.value - len(fusion.graph.leaves)
+        for axis, place in zip(axes, fusion.lookups[step.value], strict=True):
+            host.check_places(self.value_of(place), axis, shape[axis], wraps, position)
+
     def run_host(self, step: HostStep) -> None:
         fusion = self.tables.plan.fusion
         graph, specs = fusion.graph, self.binding.specs
-        equation = fusion.equation(step.value)
-        arrays = []
-        for source in equation.inputs:
-            owner = fusion.owners[source]
-            literal = graph.leaves[owner].literal if owner < len(graph.leaves) else None
-            if literal is not None:
-                arrays.append(host.literal_value(literal, specs[source].dtype))
-            else:
-                memory, offset = self.memory_of(owner)
-                arrays.append(host.read_memory(memory, offset, specs[source]))
+        arrays = [self.value_of(source) for source in fusion.equation(step.value).inputs]
         position = step.value - len(graph.leaves)
         result = host.compute_equation(graph, position, arrays, self.binding)
         memory, offset = self.memory_of(step.value)

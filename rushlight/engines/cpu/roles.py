@@ -27,10 +27,13 @@ class Role(Enum):
     CONTRACT = "contract"
     WRITE = "write"
     """Put together of regions, each with a kernel that writes it."""
+    CHECK = "check"
+    """NumPy looks whether places are within bounds, before a kernel reads there."""
     HOST = "host"
     """Computed by NumPy between two native lists."""
 
 
+LOOKUPS = ("take", "gather")
 _WRITES = ("pad", "update", "concat")
 _VIEWS = ("permute", "expand", "slice", "window")
 REDUCTIONS = ("sum", "prod", "max", "min")
@@ -58,6 +61,8 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
         return Role.VIEW
     if name in _WRITES:
         return Role.WRITE
+    if name in LOOKUPS and roles[source] is not Role.LITERAL:
+        return Role.MAP
     if is_compiled(equation.primitive, specs[-1].dtype):
         return Role.MAP
     if name in REDUCTIONS:

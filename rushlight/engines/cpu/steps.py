@@ -60,6 +60,9 @@ class Steps:
         for step, op in enumerate(self.kernel.ops):
             if op.name == "partials":
                 self.slot(PARTS), self.slot(op.detail[1])
+            elif op.name == "lookup":
+                for stride, size in op.detail[1]:
+                    self.slot(stride), self.slot(size)
             elif op.name in ("iota", "random_bits"):
                 for stride in (op.detail[0], *op.detail[1]):
                     self.slot(stride)
@@ -77,8 +80,8 @@ class Steps:
 
     def find_loops(self, op: Op) -> frozenset[int]:
         strides: tuple[int, ...] = ()
-        if op.name in ("load", "partials"):
-            access = op.detail[0] if op.name == "partials" else op.detail
+        if op.name in ("load", "partials", "lookup"):
+            access = op.detail if op.name == "load" else op.detail[0]
             strides = access.strides
         elif op.name in ("iota", "random_bits"):
             strides = op.detail[1]
@@ -136,6 +139,8 @@ class Steps:
             return threefry(f, self.keys[step], index.cast(uint32), high)[0]
         if op.name == "partials":
             return self.partials(op, counters, vector)
+        if op.name == "lookup":
+            return self.lookup(op, [known[source] for source in op.inputs], counters, vector)
         return emit_map(f, op.name, op.dtype, [known[source] for source in op.inputs])
 
     def number(self, op: Op) -> Value:
@@ -232,6 +237,26 @@ class Steps:
             return total
         return self.offsets(inner, vector) + total
 
+    def lookup(
+        self, op: Op, places: list[Value], counters: Counters, vector: Vector | None
+    ) -> Value:
+        """The element at places that other values name; a check has been made before."""
+        f = self.f
+        access, named, wraps = op.detail
+        offset = None
+        for place, (stride, size) in zip(places, named, strict=True):
+            if wraps:
+                place = f.select(place < 0, place + self.slot(size), place)
+            part = place * self.slot(stride)
+            offset = part if offset is None else offset + part
+        pointer = self.base(access, counters)
+        if offset.lanes == 1:
+            return self.load_from(f.at(access.dtype, pointer, offset), access, vector)
+        strides = self.inner_strides(access.strides)
+        if any(stride != STILL for stride in strides):
+            offset = offset + self.offsets(strides, vector)
+        return f.gather(access.dtype, pointer, offset, vector.mask)
+
     def partials(self, op: Op, counters: Counters, vector: Vector | None) -> Value:
         """Partial results put together in the order of their parts."""
         f = self.f
@@ -255,7 +280,7 @@ def accesses(kernel: Kernel) -> list[Access]:
     for op in kernel.ops:
         if op.name == "load":
             found.append(op.detail)
-        elif op.name == "partials":
+        elif op.name in ("partials", "lookup"):
             found.append(op.detail[0])
     return found
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from rushlight.engines.cpu.affine import (
     NOTHING,
+    ZERO,
     Affine,
     counter,
     linear,
@@ -21,9 +22,9 @@ from rushlight.engines.cpu.affine import (
     strides_of,
     total,
 )
-from rushlight.engines.cpu.fuse import Fusion, Group, move_index
+from rushlight.engines.cpu.fuse import Fusion, Group, move_index, place_indices
 from rushlight.engines.cpu.kernel import PART_SIZE, Draft, Op, Place, sizes_of
-from rushlight.engines.cpu.roles import Role
+from rushlight.engines.cpu.roles import LOOKUPS, Role
 from rushlight.engines.cpu.values import HALVES
 from rushlight.graph.dtype import DType, float32
 
@@ -168,6 +169,8 @@ class Tracer:
             return self.view(value, index)
         if equation.primitive.family == "creation":
             return self.creation(value, index)
+        if equation.primitive.name in LOOKUPS:
+            return self.lookup(value, index)
         operands = []
         for source in equation.inputs:
             operands.append(self.read(source, index if self.sizes.flat[source] else ()))
@@ -178,6 +181,38 @@ class Tracer:
         dtype = self.fusion.graph.spec(value).dtype
         place = Place(self.fusion.owners[value], dtype, index)
         return self.draft.add(Op("load", dtype, (), (place,)))
+
+    def lookup(self, value: int, index: Indices) -> int:
+        """Read a stored value at places that other values name."""
+        equation = self.fusion.equation(value)
+        x, axes = equation.inputs[0], self.sizes.axes
+        operands = place_indices(equation, self.sizes, index)
+        places = tuple([self.read(source, where) for source, where in operands])
+        parts = self.split(value, index)
+        if equation.primitive.name == "take":
+            shared = len(axes[operands[0][0]])
+            named = list(range(len(operands)))
+            parts = [NOTHING] * len(operands) + parts[shared:]
+        else:
+            named = list(equation.attributes)
+            parts[named[0]] = NOTHING
+        flat, strides, position = self.sizes.flat[x], [], 0
+        for atoms in axes[x]:
+            position += len(atoms)
+            strides.append(strides_of(flat)[position - 1] if atoms else ZERO)
+        where = total(*[scaled(p, s) for p, s in zip(parts, strides, strict=True)])
+        place = Place(self.fusion.owners[x], equation.spec.dtype, where)
+        slots = tuple([(strides[axis], size_of(axes[x][axis])) for axis in named])
+        detail = place, slots, equation.primitive.name == "take"
+        return self.draft.add(Op("lookup", equation.spec.dtype, places, detail))
+
+    def split(self, value: int, index: Indices) -> list[Affine]:
+        """An index for each axis from one for each atom."""
+        parts, position = [], 0
+        for atoms in self.sizes.axes[value]:
+            parts.append(linear(index[position : position + len(atoms)], atoms))
+            position += len(atoms)
+        return parts
 
     def creation(self, value: int, index: Indices) -> int:
         equation = self.fusion.equation(value)
@@ -193,10 +228,7 @@ class Tracer:
         name, source = equation.primitive.name, equation.inputs[0]
         if name not in ("slice", "window"):
             return self.read(source, move_index(equation, self.sizes, value, index))
-        parts, position = [], 0
-        for atoms in self.sizes.axes[value]:
-            parts.append(linear(index[position : position + len(atoms)], atoms))
-            position += len(atoms)
+        parts = self.split(value, index)
         first = equation.first_number
         if name == "slice":
             rank = len(parts)
