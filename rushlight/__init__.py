@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from rushlight import autograd, cuda, dtypes, engines, ops
+from rushlight import autograd, cuda, dtypes, engines, feed, ops
 from rushlight.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -81,6 +81,7 @@ def _evaluate(node: Any) -> Any:
 
 _recorder.provide("engine", engines.load)
 _recorder.provide("evaluate", lambda: _evaluate)
+feed.register()
 
 
 def __getattr__(name: str) -> Any:

@@ -67,7 +67,8 @@ class Recorder:
 
     def remember(self, holder: Any, value: Any) -> None:
         """Keep a cell's or generator's value at the last sync point, to restore after an error."""
-        self.journal.setdefault(holder, value)
+        if not self.immediate:  # what is computed at once does not belong to a later program
+            self.journal.setdefault(holder, value)
 
     def soft_cut(self) -> None:
         """Compute what is pending if it has grown large."""
