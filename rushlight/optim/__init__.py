@@ -1,0 +1,6 @@
+"""Optimisers, and schedules of their learning rate."""
+
+from rushlight.optim import lr_scheduler
+from rushlight.optim.adam import Adam, AdamW
+from rushlight.optim.optimizer import Optimizer
+from rushlight.optim.sgd import SGD
