@@ -25,6 +25,7 @@ Index = tuple[int, ...] | None
 _CHEAP = 3
 _MOST_READERS = 4
 _MOST_MEMBERS = 48
+_MOST_FOLLOWERS = 3
 
 
 class Read(NamedTuple):
@@ -66,7 +67,7 @@ class Fusion(NamedTuple):
     roles: list[Role]
     groups: list[Group]
     roots: frozenset[int]
-    stored: frozenset[int]
+    stored: set[int]
     owners: list[int]
     """For each value, the value in whose memory it is if it is in memory."""
     reads: dict[int, list[Read]]
@@ -243,7 +244,7 @@ class _Grouping:
                 self.add_alias(value)
             else:
                 self.add(value)
-        stored = frozenset(self.find_stored())
+        stored = self.find_stored()
         groups = self.first + self.groups
         parts = self.graph, self.sizes, self.roles, groups, self.roots, stored, self.owners
         return Fusion(*parts, self.reads, [], self.lookups)
@@ -317,6 +318,8 @@ class _Grouping:
         places = {at for read in reads for at in self.read_by.get(read.value, ()) if at >= least}
         for at in sorted({least, *places} - {-1}, reverse=True):
             group = self.groups[at]
+            if group.role is Role.CONTRACT and at == least and self.can_follow(value, group, reads):
+                return at
             if group.role is not Role.MAP or len(group.members) >= _MOST_MEMBERS:
                 continue
             inner = [read for read in reads if self.position[read.value] == at]
@@ -344,6 +347,23 @@ class _Grouping:
         if flat != group.flat or (group.kept is not None and not group.has_rows):
             return False
         return self.all_local(inner, group, everywhere, group.kept)
+
+    def can_follow(self, value: int, group: Group, reads: list[Read]) -> bool:
+        """Whether an elementwise value can be computed of a contraction's results at once."""
+        flat = self.sizes.flat[value]
+        if self.roles[value] is not Role.MAP or flat != group.flat or not flat:
+            return False
+        everywhere = tuple(range(len(flat)))
+        others = [read for read in reads if read.value not in group.members]
+        full = [read for read in others if read.index is None or len(read.index) == len(flat)]
+        leaves = [read.value for read in full if self.roles[read.value] is Role.LEAF]
+        if any(self.graph.leaves[leaf].donated for leaf in leaves):
+            return False  # an optimiser's update goes better through memory in order
+        return (
+            len(full) <= _MOST_FOLLOWERS
+            and len(group.members) <= _MOST_FOLLOWERS
+            and all(read.index == everywhere for read in reads if read.value in group.members)
+        )
 
     def has_full_maps(self, group: Group) -> bool:
         if group.kept is None:
@@ -428,7 +448,7 @@ class _Grouping:
         stored = set(self.forced)
         for value in self.roots:
             role = self.roles[value]
-            if role in (Role.CONTRACT, Role.HOST, Role.WRITE):
+            if role in (Role.HOST, Role.WRITE):
                 stored.add(value)
             for read in self.reads[value]:
                 if self.position[read.value] != self.position[value] or role is Role.ALIAS:

@@ -69,27 +69,45 @@ def make_plan(fusion: Fusion) -> Plan:
 
 def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
     if group.role in (Role.MAP, Role.WRITE):
-        steps: list[Step] = []
-        tracing = trace if group.role is Role.MAP else trace_regions
-        for draft in tracing(fusion, group):
-            kernel, fillers = draft.settle()
-            reading = ("load", "partials", "lookup")
-            reads = [op.detail[0].storage for op in draft.ops if op.name in reading]
-            writes = tuple([place.storage for _, place in draft.stores])
-            reduced = group if group.kept is not None else None
-            steps.append(NativeStep(kernel, fillers, reduced, tuple(reads), writes))
-        return steps
+        return _native_steps(fusion, group)
     if group.role is Role.CONTRACT:
-        return [make_product(fusion, group)]
+        product, others = make_product(fusion, group)
+        return [product, *_native_steps(fusion, rest(fusion, group, others))]
     if group.role is Role.CHECK:
         (value,) = group.members
         reads = [fusion.owners[place] for place in fusion.lookups[value]]
         return [HostStep(value, tuple(reads), (), is_check=True)]
-    steps = []
+    steps: list[Step] = []
     for value in group.members:
         sources = fusion.equation(value).inputs
         reads = [fusion.owners[source] for source in sources]
         steps.append(HostStep(value, tuple(reads), (value,)))
+    return steps
+
+
+def rest(fusion: Fusion, group: Group, members: list[int]) -> Group | None:
+    """What a contraction left: a group of elementwise values after it, which read its result."""
+    if not members:
+        return None
+    after = Group(Role.MAP, group.flat, None)
+    after.members += members
+    fusion.stored.add(group.members[0])
+    return after
+
+
+def _native_steps(fusion: Fusion, group: Group | None) -> list[Step]:
+    """The kernels of a group."""
+    steps: list[Step] = []
+    if group is None:
+        return steps
+    tracing = trace if group.role is Role.MAP else trace_regions
+    for draft in tracing(fusion, group):
+        kernel, fillers = draft.settle()
+        reading = ("load", "partials", "lookup")
+        reads = [op.detail[0].storage for op in draft.ops if op.name in reading]
+        writes = tuple([place.storage for _, place in draft.stores])
+        reduced = group if group.kept is not None else None
+        steps.append(NativeStep(kernel, fillers, reduced, tuple(reads), writes))
     return steps
 
 

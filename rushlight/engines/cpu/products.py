@@ -19,9 +19,10 @@ from rushlight.engines.cpu.affine import (
     size_of,
     times,
 )
+from rushlight.engines.cpu.arrange import Slot
 from rushlight.engines.cpu.contraction import Contraction
 from rushlight.engines.cpu.fuse import Fusion, Group
-from rushlight.engines.cpu.kernel import Draft, Filler, Place
+from rushlight.engines.cpu.kernel import Draft, Filler, Kernel, Place, sizes_of
 from rushlight.engines.cpu.trace import Tracer
 
 
@@ -64,10 +65,30 @@ class Product(NamedTuple):
     writes: tuple
 
 
-def make_product(fusion: Fusion, group: Group) -> Product:
-    """Find the operands and their strides."""
-    (value,) = group.members
-    return _Making(fusion, group, value).run()
+def make_product(fusion: Fusion, group: Group) -> tuple[Product, list[int]]:
+    """Find the operands and their strides; also says which members it leaves to another kernel."""
+    value, *others = group.members
+    making = _Making(fusion, group, value)
+    product = making.run()
+    if not others:
+        return product, []
+    found = making.epilogue(others)
+    return (product, others) if found is None else (_with_epilogue(product, *found), [])
+
+
+def _with_epilogue(product: Product, draft: Draft, kernel: Kernel, fillers: list) -> Product:
+    """The product that stores what the epilogue computes."""
+    written = tuple([place.storage for _, place in draft.stores])
+    reading = [op.detail[0].storage for op in draft.ops if op.name in ("load", "lookup")]
+    target = Filler("pointer", written[0], ZERO, product.shape.dtype)
+    own = [*product.fillers]
+    own[Slot.C] = target
+    return product._replace(
+        shape=product.shape._replace(epilogue=kernel),
+        fillers=own + fillers,
+        reads=(*product.reads, *reading),
+        writes=(*written, Workspace(product.value)),
+    )
 
 
 class _Making:
@@ -76,6 +97,19 @@ class _Making:
         self.equation = fusion.equation(value)
         self.tracer = Tracer(fusion, group, Draft("map", (0, 0, 0, 0), []))
         self.loops: list[int] = []
+        self.group = group
+        self.blocks = (0, 0, 0, 0)
+
+    def epilogue(self, members: list[int]) -> tuple[Draft, Kernel, list[Filler]] | None:
+        """The kernel of what is computed of the results; None if it needs other loops."""
+        flat = self.fusion.sizes.flat[self.value]
+        draft = Draft("epilogue", self.blocks, sizes_of(flat))
+        tracer = Tracer(self.fusion, self.group, draft)
+        index = tuple(map(counter, range(len(flat))))
+        tracer.store_members([self.value, *members], index)
+        kernel, fillers = draft.settle()
+        whole = kernel.blocks[2] == 1 and max(kernel.blocks) == 1
+        return (draft, kernel, fillers) if whole and draft.stores else None
 
     def new_loops(self, source: int, axes: tuple[int, ...]) -> dict[int, list[int]]:
         """A loop for each atom of some axes of an operand."""
@@ -102,6 +136,7 @@ class _Making:
         place_a = self.place(a, batch | across_a | along)
         place_b = self.place(b, of_b | across_b)
         groups = [_flat(part) for part in (batch, across_a, across_b, along)]
+        self.blocks = (*[len(loops) for loops in groups[:3]], 0)
         return self.describe(place_a, place_b, *groups)
 
     def place(self, source: int, loops: dict[int, list[int]]) -> Place:

@@ -8,6 +8,7 @@ import numpy as np
 
 from rushlight.engines.cpu import dump, host
 from rushlight.engines.cpu.binding import SERIAL_OPERATIONS, Bound, Tables
+from rushlight.engines.cpu.epilogue import epilogue
 from rushlight.engines.cpu.fuse import fuse
 from rushlight.engines.cpu.loops import emit_kernel
 from rushlight.engines.cpu.normalise import normalise
@@ -86,7 +87,8 @@ class CPUProgram:
 
     def peak_bytes(self, specs: tuple[Spec, ...]) -> int:
         """The most memory that values use at one time, inputs left out."""
-        bound = Bound(self.tables, specs, [1] * 1000)
+        numbers = [1] * (1 + max(self.tables.real_numbers, default=0))
+        bound = Bound(self.tables, specs, numbers)
         return bound.arena_bytes + sum(bound.fresh_bytes)
 
 
@@ -111,7 +113,9 @@ def compile_kernels(steps: list[NativeStep | Product], bound: Bound) -> list[lis
         if isinstance(step, Product):
             arranged = bound.arrangements[position]
             require_scratch(arranged.scratch_bytes)
-            made = kernel_requests(step.shape, arranged.variant)
+            kernel = step.shape.epilogue
+            prepare = epilogue(kernel) if kernel is not None else None
+            made = kernel_requests(step.shape, arranged.variant, prepare)
         else:
             made = [_request(step)]
         requests += made

@@ -33,8 +33,16 @@ class Vector(NamedTuple):
 class Steps:
     """Writes the steps of a kernel into a function."""
 
-    def __init__(self, f: Function, kernel: Kernel, inner: list[int], outer: list[int]):
+    def __init__(
+        self,
+        f: Function,
+        kernel: Kernel,
+        inner: list[int],
+        outer: list[int],
+        first_slot: int = 0,
+    ):
         self.f = f
+        self.first_slot = first_slot
         self.kernel = kernel
         self.inner = inner
         self.outer = outer
@@ -75,7 +83,7 @@ class Steps:
             return self.f.constant(0 if slot == STILL else 1, int64)
         found = self.slots.get((slot, dtype))
         if found is None:
-            found = self.slots[slot, dtype] = self.f.argument(dtype, slot)
+            found = self.slots[slot, dtype] = self.f.argument(dtype, self.first_slot + slot)
         return found
 
     def find_loops(self, op: Op) -> frozenset[int]:
@@ -90,6 +98,8 @@ class Steps:
     def find_level(self, op: Op) -> int:
         if op.detail == "reduce":
             return ROW
+        if op.name == "result":
+            return VECTOR
         loops = self.moving[len(self.levels)]
         level = ONCE
         if loops & set(self.inner):

@@ -165,6 +165,8 @@ class Tracer:
         equation = fusion.equation(value)
         if role is Role.REDUCE:
             return self.reduced(value, index)
+        if role is Role.CONTRACT:
+            return self.draft.add(Op("result", equation.spec.dtype))
         if role is Role.VIEW:
             return self.view(value, index)
         if equation.primitive.family == "creation":
