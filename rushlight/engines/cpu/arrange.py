@@ -26,6 +26,8 @@ _MOST_SHARED_ROWS = 4 << 20
 _MOST_OWN_COLUMNS = 128 << 10
 _MOST_ROWS_IN_CACHE = 128 << 10
 _MOST_COLUMNS_IN_CACHE = 64 << 10
+_MOST_COLUMNS_READ_ONCE = 16 << 10
+_OWN_CHUNK_WORK = 200_000
 _PACK_GROUP = 16 << 10
 _TILES_IN_BLOCK = 20
 
@@ -122,8 +124,8 @@ def _variant(batch: int, tile: Tile, tiles: int, panels: int, depth: int) -> str
     work = rows * panels * tile.columns
     if columns <= _MOST_OWN_COLUMNS and (batch >= 8 or tiles == 1):
         return ALONE
-    if columns <= _MOST_OWN_COLUMNS and batch == 1 and work <= _SMALL_WORK:
-        return ALONE
+    if columns <= _MOST_OWN_COLUMNS and (panels <= 2 or (batch == 1 and work <= _SMALL_WORK)):
+        return ALONE  # packing rows apart is not worth while where they are used but once
     if tiles <= 2 * _TILES_IN_BLOCK and rows <= _MOST_ROWS_IN_CACHE and panels >= 8:
         return ROWS_SHARED
     return BOTH_SHARED if batch * rows <= _MOST_SHARED_ROWS else COLUMNS_SHARED
@@ -136,10 +138,12 @@ def _blocks(
     wanted = min(_divided(work, _CHUNK_WORK), _MOST_CHUNKS)
     rows = _divided(tiles, _TILES_IN_BLOCK)
     if variant == ALONE:
-        return (rows if batch < _MOST_CHUNKS else 1), 1
+        wanted = _divided(tiles * panels * panel * 6, _OWN_CHUNK_WORK * batch)
+        return max(rows, min(wanted, _divided(tiles, 4))), 1
     if variant == ROWS_SHARED:  # each block packs its own columns, which should stay in cache
         rows = 1
-        wanted = max(wanted, _divided(panels * panel, _MOST_COLUMNS_IN_CACHE))
+        most = _MOST_COLUMNS_IN_CACHE if tiles > 1 else _MOST_COLUMNS_READ_ONCE
+        wanted = max(wanted, _divided(panels * panel, most))
     columns = min(panels, max(1, _divided(wanted, rows * batch)))
     if variant == COLUMNS_SHARED:  # each block of columns packs the rows anew
         columns = min(columns, _divided(panels, 8))
