@@ -32,7 +32,7 @@ FAMILIES = (
     "sort",
 )
 FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "creation", "ranges")
-FAMILIES += ("random", "refill", "convert", "python", "printing")
+FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing")
 
 FUNCTIONS: dict[str, Callable] = {}
 
