@@ -1,0 +1,135 @@
+"""Helpers for training loops: clipping gradients, parameters as one vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from rushlight.autograd.inplace import write_value
+from rushlight.ops import FUNCTIONS
+from rushlight.tensor import Tensor, modes, node_of
+
+Tensors = Tensor | Iterable[Tensor]
+
+
+def _listed(tensors: Tensors) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def _norm(tensor: Tensor, order: float) -> Tensor:
+    if order == math.inf:
+        return tensor.abs().max()
+    if order == 2:
+        return (tensor * tensor).sum().sqrt()
+    if order == 1:
+        return tensor.abs().sum()
+    return (tensor.abs() ** order).sum() ** (1 / order)
+
+
+def get_total_norm(
+    tensors: Tensors,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all tensors as if they were one vector.
+
+    RuntimeError, with `error_if_nonfinite`, if it is infinite or not a number.
+    """
+    found, order = _listed(tensors), float(norm_type)
+    if not found:
+        return FUNCTIONS["tensor"](0.0)
+    before, modes.grad = modes.grad, False
+    try:
+        total = _norm(FUNCTIONS["stack"]([_norm(tensor, order) for tensor in found]), order)
+    finally:
+        modes.grad = before
+    if error_if_nonfinite and not math.isfinite(total.item()):
+        raise RuntimeError(
+            f"The total norm of order {order} for gradients from `parameters` is non-finite, so "
+            "it cannot be clipped. To disable this error and scale the gradients by the "
+            "non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale gradients in place by max_norm / total_norm, where that is below 1."""
+    before, modes.grad = modes.grad, False
+    try:
+        scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+        for grad in _grads(parameters):
+            write_value(grad, node_of(grad.detach() * scale.to(grad.dtype)))
+    finally:
+        modes.grad = before
+
+
+def clip_grad_norm_(
+    parameters: Tensors,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients in place so that their norm, as one vector, is at most max_norm.
+
+    Returns the norm before.
+
+    >>> import rushlight as rl
+    >>> from rushlight import nn
+    >>> x = nn.Parameter(rl.tensor([3.0, 4.0]))
+    >>> (x * x / 2).sum().backward()
+    >>> nn.utils.clip_grad_norm_(x, 1.0)
+    tensor(5.)
+    >>> x.grad
+    tensor([0.6000, 0.8000])
+    """
+    found = _listed(parameters)
+    total = get_total_norm(_grads(found), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(found, max_norm, total)
+    return total
+
+
+def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
+    """Keep every element of the gradients between -clip_value and clip_value, in place."""
+    before, modes.grad = modes.grad, False
+    try:
+        for grad in _grads(parameters):
+            kept = grad.detach().clamp(-float(clip_value), float(clip_value))
+            write_value(grad, node_of(kept))
+    finally:
+        modes.grad = before
+
+
+def _grads(parameters: Tensors) -> list[Tensor]:
+    return [p.grad for p in _listed(parameters) if p.grad is not None]
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters behind each other, as one vector."""
+    return FUNCTIONS["cat"]([parameter.reshape(-1) for parameter in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write a vector into parameters, one behind the other; TypeError for no tensor."""
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"expected rushlight.Tensor, but got: {type(vec).__name__}")
+    start = 0
+    for parameter in parameters:
+        end = start + parameter.numel()
+        part = vec[start:end].reshape(parameter.shape).detach()
+        write_value(parameter, node_of(part.to(parameter.dtype)))
+        start = end
+
+
+def consume_prefix_in_state_dict_if_present(state_dict: dict, prefix: str) -> None:
+    """Strip a prefix from the keys of a state_dict, in place."""
+    for key in list(state_dict):
+        if key.startswith(prefix):
+            state_dict[key[len(prefix) :]] = state_dict.pop(key)
+    metadata = getattr(state_dict, "_metadata", None)
+    for key in list(metadata or ()):
+        if key.startswith(prefix) or key == prefix.rstrip("."):
+            metadata[key[len(prefix) :]] = metadata.pop(key)
