@@ -1,7 +1,8 @@
 """Packing: a block of an operand copied so that a contraction reads it in order.
 
 A packed panel holds, for each place along the contracted axis, `width` numbers that lie across
-it, in the dtype that the contraction accumulates in.  Lanes beyond the operand's end are 0.
+it, in the dtype that the contraction accumulates in.  Lanes beyond the operand's end hold
+anything: they only lead to results that nobody stores.
 """
 
 from __future__ import annotations
@@ -32,14 +33,10 @@ def emit_pack(module: Module, name: str, dtype: DType, width: int, lanes: int, t
     if tables:
         panel.by_tables()
         return f
-    across, along = f.parameters[1:3]
-    with f.when(across.equals(1)) as contiguous:
+    with f.when(panel.across.equals(1)) as contiguous:
         panel.lanes_contiguous()
     with contiguous.otherwise():
-        with f.when(along.equals(1)) as transposed:
-            panel.places_contiguous()
-        with transposed.otherwise():
-            panel.by_strides()
+        panel.by_strides()
     return f
 
 
@@ -88,68 +85,48 @@ class _Panel:
                 value = self._load(f.at(self.dtype, row, start), mask)
                 f.store(value, place, start)
 
-    def places_contiguous(self) -> None:
-        """Neighbours along the contracted axis are neighbours in memory: transpose blocks."""
+    def by_strides(self) -> None:
+        """Transpose blocks where neighbours along are neighbours in memory; else gather."""
+        f = self.f
+        with f.when(self.along.equals(1) & (self.count >= self.lanes)) as blocks:
+            self._transpose_blocks()
+        with blocks.otherwise():
+            offsets = [
+                self._existing(f.iota(int64, self.lanes) + start) * f.splat(self.across, self.lanes)
+                for start in self.starts
+            ]
+            with f.loop(0, self.count) as k:
+                self._gather(offsets, f.at(self.dtype, self.source, k * self.along), k)
+
+    def _existing(self, lane: Value) -> Value:
+        """The lane, or the last one that exists, so that reading it is safe."""
+        last = self.f.like(self.valid - 1, lane)
+        return self.f.select(lane < last, lane, last)
+
+    def _transpose_blocks(self) -> None:
+        """Square blocks of lanes by places; the last one moved back to end with the panel."""
         f, lanes = self.f, self.lanes
-        whole = (self.count // lanes) * lanes
+        zero = f.constant(0, self.accumulate, lanes)
         # the last lanes first: what their vectors write beyond the width is then overwritten
         for start in reversed(self.starts):
-            exist = self.valid >= start + self._used(start)
-            with f.when(exist) as full, f.loop(0, whole, lanes) as k:
-                self._store_block(self._block(start, k, None), start, k)
-            with full.otherwise(), f.loop(0, whole, lanes) as k:
-                every = f.constant(True, dtypes.bool_, lanes)
-                self._store_block(self._block(start, k, every), start, k)
-            with f.when(whole < self.count):
-                rest = f.mask(self.count - whole, lanes)
-                self._store_tail(self._block(start, whole, rest), start, whole)
-
-    def _block(self, start: int, k: Value, mask: Value | None) -> list[Value]:
-        """The places k.. of the lanes from `start` on, transposed: one vector for each place."""
-        f, rows = self.f, []
-        zero = f.constant(0, self.accumulate, self.lanes)
-        for lane in range(start, start + self._used(start)):
-            pointer = f.at(self.dtype, self.source, self.across * lane + k)
-            if mask is None:
-                rows.append(self._load(pointer, None))
-            else:
-                exists = self.valid > lane
-                never = f.constant(False, dtypes.bool_, self.lanes)
-                rows.append(self._load(pointer, f.select(exists, mask, never)))
-        rows += [zero] * (self.lanes - len(rows))
-        return transpose(f, rows)
-
-    def _store_block(self, block: list[Value], start: int, k: Value) -> None:
-        place = self.f.at(self.accumulate, self.target, k * self.width + start)
-        for i, vector in enumerate(block):
-            self.f.store(vector, place, i * self.width)
-
-    def _store_tail(self, block: list[Value], start: int, k: Value) -> None:
-        """Only the places that exist, by way of the stack: the next panel may be another's."""
-        f, lanes = self.f, self.lanes
-        corner = f.stack(self.accumulate, lanes * lanes)
-        for i, vector in enumerate(block):
-            f.store(vector, corner, i * lanes)
-        place = f.at(self.accumulate, self.target, k * self.width + start)
-        with f.loop(0, self.count - k) as i:
-            f.store(f.load(self.accumulate, corner, i * lanes, lanes), place, i * self.width)
-
-    def by_strides(self) -> None:
-        """No neighbours: gather each vector."""
-        f = self.f
-        offsets = [
-            (f.iota(int64, self.lanes) + start) * f.splat(self.across, self.lanes)
-            for start in self.starts
-        ]
-        with f.loop(0, self.count) as k:
-            self._gather(offsets, f.at(self.dtype, self.source, k * self.along), k)
+            used = [f.constant(start + i, int64) for i in range(self._used(start))]
+            offsets = [self.across * self._existing(lane) for lane in used]
+            with f.loop(0, self.count, lanes) as step:
+                last = self.count - lanes
+                k = f.select(step < last, step, last)
+                rows = [f.at(self.dtype, self.source, offset + k) for offset in offsets]
+                block = [self._load(row, None) for row in rows]
+                block += [zero] * (lanes - len(block))
+                place = f.at(self.accumulate, self.target, k * self.width + start)
+                for i, vector in enumerate(transpose(f, block)):
+                    f.store(vector, place, i * self.width)
 
     def by_tables(self) -> None:
         """Any view: gather by tables of offsets."""
-        f = self.f
-        offsets = [
-            f.load(int64, self.across, start, self.lanes, mask) for start, mask in self._pairs()
-        ]
+        f, offsets = self.f, []
+        for start in self.starts:
+            lanes = self._existing(f.iota(int64, self.lanes) + start)
+            offsets.append(f.gather(int64, self.across, lanes))
         with f.loop(0, self.count) as k:
             offset = f.load(int64, self.along, k)
             self._gather(offsets, f.at(self.dtype, self.source, offset), k)
@@ -157,9 +134,8 @@ class _Panel:
     def _gather(self, offsets: list[Value], row: Value, k: Value) -> None:
         f = self.f
         place = f.at(self.accumulate, self.target, k * self.width)
-        for start, mask, offset in zip(self.starts, self._masks(), offsets, strict=True):
-            value = f.gather(self.dtype, row, offset, mask)
-            f.store(value.cast(self.accumulate), place, start)
+        for start, offset in zip(self.starts, offsets, strict=True):
+            f.store(f.gather(self.dtype, row, offset).cast(self.accumulate), place, start)
 
 
 def transpose(f: Function, rows: list[Value]) -> list[Value]:
