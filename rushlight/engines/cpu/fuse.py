@@ -160,10 +160,12 @@ class _Roots:
 
     def require_places(self, value: int, equation: Equation) -> None:
         """What a take or gather reads is in memory, and its places where they can be checked."""
-        if equation.primitive.name not in LOOKUPS or self.roles[value] is not Role.MAP:
+        name = equation.primitive.name
+        if name in LOOKUPS and self.roles[value] is Role.MAP:
+            self.force(equation.inputs[0])
+        elif name not in ("put", "scatter") or self.roles[value] is not Role.WRITE:
             return
-        self.force(equation.inputs[0])
-        self.lookups[value] = [self.place_base(place) for place in equation.inputs[1:]]
+        self.lookups[value] = [self.place_base(place) for place in places_of(equation)]
         for place in self.lookups[value]:
             self.force(place)
 
@@ -405,7 +407,7 @@ class _Grouping:
         role, found, seen = self.roles[value], [], set()
         self.last_check = self.checked.get(value, -1)
         pending: list[tuple[int, Index]] = []
-        if value in self.lookups:
+        if value in self.lookups and role is Role.MAP:
             places = place_indices(equation, self.sizes, self.everywhere(value))
             pending += [(equation.inputs[0], None), *places]
         elif role is Role.VIEW:
@@ -456,9 +458,15 @@ class _Grouping:
         return {v for v in stored if self.roles[v] not in (Role.LEAF, Role.ALIAS, Role.LITERAL)}
 
 
+def places_of(equation: Equation) -> tuple[int, ...]:
+    """The operands of an indexing primitive that name places."""
+    name, inputs = equation.primitive.name, equation.inputs
+    return inputs[1:2] if name == "scatter" else inputs[2:] if name == "put" else inputs[1:]
+
+
 def place_indices(equation: Equation, sizes: Sizes, index: Index) -> list[tuple[int, Index]]:
     """The places that a take or gather reads at an index, each with its own index."""
-    places = equation.inputs[1:]
+    places = places_of(equation)
     count = len(sizes.flat[places[0]])
     return [(place, None if index is None else index[:count]) for place in places]
 

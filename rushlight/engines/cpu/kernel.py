@@ -123,7 +123,7 @@ class _Settling:
                 found.append(op.detail[0].index)
             elif op.name in ("iota", "random_bits"):
                 found.append(op.detail[0])
-            elif op.name == "lookup":
+            elif op.name in ("lookup", "write"):
                 found.append(op.detail[0].index)
         return found
 
@@ -181,10 +181,10 @@ class _Settling:
             return self.access(place), self.offset(apart), combine
         if op.name == "number":
             return self.slot(Filler("number", op.detail, ZERO, op.dtype))
-        if op.name == "lookup":
-            place, named, wraps = op.detail
+        if op.name in ("lookup", "write"):
+            place, named, *flags = op.detail
             slots = [(self.stride(stride), self.offset(size)) for stride, size in named]
-            return self.access(place), tuple(slots), wraps
+            return self.access(place), tuple(slots), *flags
         if op.name == "iota":
             (index,) = op.detail
             return self.offset(index.offset), self.strides(index)

@@ -41,10 +41,10 @@ Span = tuple[Value, Value]
 
 def emit_kernel(f: Function, kernel: Kernel) -> None:
     """Write the code of a kernel."""
-    _FORMS[kernel.form](f, kernel).emit()
+    FORMS[kernel.form](f, kernel).emit()
 
 
-class _Form:
+class Form:
     """What the forms have in common."""
 
     def __init__(self, f: Function, kernel: Kernel):
@@ -102,7 +102,7 @@ class _Form:
                 body(u, Vector(first, lanes, f.mask(high - first, lanes)))
 
 
-class _Map(_Form):
+class _Map(Form):
     def emit(self) -> None:
         vector = self.kept[-1:]
         self.begin(vector, [])
@@ -143,7 +143,7 @@ class _Map(_Form):
             self.steps.store(known[value], access, counters, vector)
 
 
-class _Rows(_Form):
+class _Rows(Form):
     """Stages of vector loops for each row."""
 
     def emit(self) -> None:
@@ -321,7 +321,7 @@ class _PartialRows(_Rows):
                 self.steps.store(value, access, counters, None)
 
 
-class _Columns(_Form):
+class _Columns(Form):
     """Reductions down the rows, for vectors of columns."""
 
     def emit(self) -> None:
@@ -394,4 +394,4 @@ def widened_dtype(dtype):
     return accumulator(dtype)
 
 
-_FORMS = {"map": _Map, "rows": _Rows, "partial_rows": _PartialRows, "columns": _Columns}
+FORMS = {"map": _Map, "rows": _Rows, "partial_rows": _PartialRows, "columns": _Columns}

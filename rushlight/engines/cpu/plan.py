@@ -105,9 +105,10 @@ def _native_steps(fusion: Fusion, group: Group | None) -> list[Step]:
         kernel, fillers = draft.settle()
         reading = ("load", "partials", "lookup")
         reads = [op.detail[0].storage for op in draft.ops if op.name in reading]
-        writes = tuple([place.storage for _, place in draft.stores])
+        writes = [place.storage for _, place in draft.stores]
+        writes += [op.detail[0].storage for op in draft.ops if op.name == "write"]
         reduced = group if group.kept is not None else None
-        steps.append(NativeStep(kernel, fillers, reduced, tuple(reads), writes))
+        steps.append(NativeStep(kernel, fillers, reduced, tuple(reads), tuple(writes)))
     return steps
 
 

@@ -187,8 +187,8 @@ class _Run:
         fusion = self.tables.plan.fusion
         equation = fusion.equation(step.value)
         shape = self.binding.specs[equation.inputs[0]].shape
-        wraps = equation.primitive.name == "take"
-        axes = range(len(equation.inputs) - 1) if wraps else equation.attributes
+        wraps = equation.primitive.name in ("take", "put")
+        axes = range(len(fusion.lookups[step.value])) if wraps else equation.attributes[:1]
         position = step.value - len(fusion.graph.leaves)
         for axis, place in zip(axes, fusion.lookups[step.value], strict=True):
             host.check_places(self.value_of(place), axis, shape[axis], wraps, position)

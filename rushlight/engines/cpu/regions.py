@@ -53,11 +53,18 @@ class Cropped(NamedTuple):
 
 def trace_regions(fusion: Fusion, group: Group) -> list[Draft]:
     """The kernels of a value that is written region by region."""
+    from rushlight.engines.cpu import scatter
+
     (value,) = group.members
-    return _RULES[fusion.equation(value).primitive.name](_Regions(fusion, group, value))
+    name = fusion.equation(value).primitive.name
+    if name in scatter.RULES:
+        return scatter.RULES[name](fusion, group, value)
+    return _RULES[name](Regions(fusion, group, value))
 
 
-class _Regions:
+class Regions:
+    """Places in a result, and kernels that write there."""
+
     def __init__(self, fusion: Fusion, group: Group, value: int):
         self.fusion, self.group, self.value = fusion, group, value
         self.equation = fusion.equation(value)
@@ -97,7 +104,7 @@ class _Regions:
         return draft
 
 
-def _concat(regions: _Regions) -> list[Draft]:
+def _concat(regions: Regions) -> list[Draft]:
     (axis,) = regions.equation.attributes
     drafts, before = [], ZERO
     for source in regions.equation.inputs:
@@ -109,7 +116,7 @@ def _concat(regions: _Regions) -> list[Draft]:
     return drafts
 
 
-def _update(regions: _Regions) -> list[Draft]:
+def _update(regions: Regions) -> list[Draft]:
     x, part = regions.equation.inputs
     draft, tracer, parts = regions.along(part)
     first, rank = regions.equation.first_number, len(parts)
@@ -120,7 +127,7 @@ def _update(regions: _Regions) -> list[Draft]:
     return [regions.whole(x), draft]
 
 
-def _pad(regions: _Regions) -> list[Draft]:
+def _pad(regions: Regions) -> list[Draft]:
     x, fill = regions.equation.inputs
     first, rank = regions.equation.first_number, len(regions.axes[x])
 

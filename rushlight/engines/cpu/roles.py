@@ -6,6 +6,7 @@ from enum import Enum
 
 from rushlight.engines.cpu.expressions import is_compiled
 from rushlight.engines.cpu.sizes import Sizes
+from rushlight.engines.cpu.values import HALVES
 from rushlight.graph.dtype import bool_
 from rushlight.graph.program import Equation, Graph
 
@@ -34,6 +35,7 @@ class Role(Enum):
 
 
 LOOKUPS = ("take", "gather")
+_MEETING = ("put", "scatter", "fold")
 _WRITES = ("pad", "update", "concat")
 _VIEWS = ("permute", "expand", "slice", "window")
 REDUCTIONS = ("sum", "prod", "max", "min")
@@ -59,8 +61,9 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
         return Role.HOST
     if name in _VIEWS:
         return Role.VIEW
-    if name in _WRITES:
-        return Role.WRITE
+    if name in _WRITES or (name in _MEETING and _is_in_order(equation)):
+        literal = any(roles[operand] is Role.LITERAL for operand in equation.inputs[2:])
+        return Role.HOST if literal else Role.WRITE
     if name in LOOKUPS and roles[source] is not Role.LITERAL:
         return Role.MAP
     if is_compiled(equation.primitive, specs[-1].dtype):
@@ -72,6 +75,11 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
         literal = any(roles[operand] is Role.LITERAL for operand in equation.inputs)
         return Role.HOST if literal else Role.CONTRACT
     return Role.HOST
+
+
+def _is_in_order(equation: Equation) -> bool:
+    """Whether writes that meet may each be rounded; halves are summed in a wider dtype."""
+    return equation.spec.dtype not in HALVES or "set" in equation.attributes
 
 
 def is_plain(graph: Graph, sizes: Sizes, value: int) -> bool:

@@ -165,6 +165,23 @@ def _reshape(classes, equation, inputs, own):
     return ()
 
 
+def _put(classes, equation, inputs, own):
+    x, part, *places = inputs
+    yield from zip(x, own, strict=True)
+    yield from zip((*places[0], *x[len(places) :]), part, strict=True)
+
+
+def _scatter(classes, equation, inputs, own):
+    yield from zip(inputs[0], own, strict=True)
+    yield from zip(inputs[1], inputs[2], strict=True)
+
+
+def _fold(classes, equation, inputs, own):
+    for axis, (item, mine) in enumerate(zip(inputs[0], own, strict=False)):
+        if axis != equation.attributes[0]:
+            yield item, mine
+
+
 def _concat(classes, equation, inputs, own):
     for part in inputs:
         for axis, (item, mine) in enumerate(zip(part, own, strict=True)):
@@ -179,12 +196,15 @@ def _take(classes, equation, inputs, own):
 
 _FAMILIES = {"elementwise": _elementwise, "reduction": _reduction, "contraction": _contraction}
 _RULES = {
-    **dict.fromkeys(("update", "put", "scatter", "fence", "argsort"), _like_first),
+    **dict.fromkeys(("update", "fence", "argsort"), _like_first),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), _like_first),
     "gather": _like_second,
     "permute": _permute,
     "expand": _expand,
     "reshape": _reshape,
+    "put": _put,
+    "scatter": _scatter,
+    "fold": _fold,
     "concat": _concat,
     "take": _take,
 }

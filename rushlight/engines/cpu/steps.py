@@ -68,7 +68,7 @@ class Steps:
         for step, op in enumerate(self.kernel.ops):
             if op.name == "partials":
                 self.slot(PARTS), self.slot(op.detail[1])
-            elif op.name == "lookup":
+            elif op.name in ("lookup", "write"):
                 for stride, size in op.detail[1]:
                     self.slot(stride), self.slot(size)
             elif op.name in ("iota", "random_bits"):
@@ -88,7 +88,7 @@ class Steps:
 
     def find_loops(self, op: Op) -> frozenset[int]:
         strides: tuple[int, ...] = ()
-        if op.name in ("load", "partials", "lookup"):
+        if op.name in ("load", "partials", "lookup", "write"):
             access = op.detail if op.name == "load" else op.detail[0]
             strides = access.strides
         elif op.name in ("iota", "random_bits"):
@@ -223,7 +223,12 @@ class Steps:
         self, value: Value, access: Access, counters: Counters, vector: Vector | None
     ) -> None:
         """Write an element, or a vector of them."""
-        pointer = self.base(access, counters)
+        self.store_to(self.base(access, counters), value, access, vector)
+
+    def store_to(
+        self, pointer: Value, value: Value, access: Access, vector: Vector | None
+    ) -> None:
+        """Write an element, or a vector of them, of the row that begins at a pointer."""
         if vector is None:
             self.f.store(value, pointer)
             return
@@ -290,7 +295,7 @@ def accesses(kernel: Kernel) -> list[Access]:
     for op in kernel.ops:
         if op.name == "load":
             found.append(op.detail)
-        elif op.name in ("partials", "lookup"):
+        elif op.name in ("partials", "lookup", "write"):
             found.append(op.detail[0])
     return found
 
