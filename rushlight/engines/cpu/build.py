@@ -67,7 +67,7 @@ def _build(requests: list[Request]) -> None:
 def _emitted(emit: Emitter) -> tuple[str, Module]:
     module = Module(_PLACEHOLDER)
     emit(module.kernel())
-    text = module.text()
+    text = module.text() + module.shared_text()
     return f"k{hashlib.sha256((_versions() + text).encode()).hexdigest()[:40]}", module
 
 
@@ -78,11 +78,13 @@ def module_text(emit: Emitter) -> str:
 
 def _joined(modules: dict[str, Module]) -> str:
     declarations: dict[str, str] = {}
+    shared: dict[str, str] = {}
     texts = []
     for name, module in modules.items():
         declarations.update(module.declarations)
+        shared.update({other: helper.text() for other, helper in module.shared.items()})
         texts.append(module.text().replace(f'@"{_PLACEHOLDER}', f'@"{name}'))
-    return "\n".join([*declarations.values(), *texts])
+    return "\n".join([*declarations.values(), *shared.values(), *texts])
 
 
 @lru_cache(maxsize=1)

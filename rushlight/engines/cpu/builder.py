@@ -20,7 +20,7 @@ No operation is contracted or reordered: what is written here is rounded step by
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rushlight.engines.cpu.memory import Memory
 from rushlight.engines.cpu.values import POINTER, Operand, Value, stored_type
@@ -30,11 +30,12 @@ CACHE_LINE = 64
 
 
 class Module:
-    """The functions of one kernel, and the outside functions that they call."""
+    """The functions of one kernel, and what they call."""
 
     def __init__(self, name: str):
         self.name = name
         self.functions: dict[str, Function] = {}
+        self.shared: dict[str, Function] = {}
         self.declarations: dict[str, str] = {}
 
     def kernel(self) -> Function:
@@ -47,9 +48,33 @@ class Module:
         """A function that only this kernel calls, and that stays out of line."""
         return Function(self, f"{self.name}.{name}", parameters)
 
+    def shared_helper(
+        self, name: str, parameters: tuple[DType, ...], emit: Callable[[Function], None]
+    ) -> Function:
+        """A helper that many kernels call, written once in a process and compiled once a module.
+
+        The name must say everything that the code depends on.
+        """
+        found = _shared.get(name)
+        if found is None:
+            alone = Module(name)
+            function = Function(alone, f"shared.{name}", parameters)
+            emit(function)
+            found = _shared[name] = function, alone.declarations
+        self.shared[name] = found[0]
+        self.declarations.update(found[1])
+        return found[0]
+
     def text(self) -> str:
-        """The functions as LLVM IR, without the declarations."""
+        """The kernel's own functions as LLVM IR."""
         return "\n".join([function.text() for function in self.functions.values()])
+
+    def shared_text(self) -> str:
+        """The shared helpers as LLVM IR."""
+        return "\n".join([function.text() for function in self.shared.values()])
+
+
+_shared: dict[str, tuple[Function, dict[str, str]]] = {}
 
 
 class Branch:

@@ -153,10 +153,10 @@ class _Packing:
         self.each = f.argument(int64, Slot.PANELS_EACH)
         self.a, self.b = _Operand(f, shape, Slot.A, 0), _Operand(f, shape, Slot.B, 1)
         if variant != ROWS_SHARED:
-            parts = f.module, "columns", shape.dtype, tile.columns, tile.lanes
+            parts = f.module, shape.dtype, tile.columns, tile.lanes
             self.pack_columns = emit_pack(*parts, shape.b_tables)
         if variant != COLUMNS_SHARED:
-            parts = f.module, "rows", shape.dtype, tile.rows, tile.lanes
+            parts = f.module, shape.dtype, tile.rows, tile.lanes
             self.pack_rows = emit_pack(*parts, shape.a_tables)
 
     def emit(self) -> None:
@@ -219,10 +219,10 @@ class _Computing:
         self.owns_rows = variant in (ALONE, COLUMNS_SHARED)
         self.owns_columns = variant in (ALONE, ROWS_SHARED)
         if self.owns_rows:
-            parts = f.module, "rows", shape.dtype, tile.rows, tile.lanes
+            parts = f.module, shape.dtype, tile.rows, tile.lanes
             self.pack_rows = emit_pack(*parts, shape.a_tables)
         if self.owns_columns:
-            parts = f.module, "columns", shape.dtype, tile.columns, tile.lanes
+            parts = f.module, shape.dtype, tile.columns, tile.lanes
             self.pack_columns = emit_pack(*parts, shape.b_tables)
 
     def emit(self) -> None:

@@ -20,7 +20,7 @@ def accumulator(dtype: DType) -> DType:
     return int64 if dtype.itemsize == 8 else int32
 
 
-def emit_pack(module: Module, name: str, dtype: DType, width: int, lanes: int, tables: bool):
+def emit_pack(module: Module, dtype: DType, width: int, lanes: int, tables: bool) -> Function:
     """A helper `(source, across, along, target, valid, count)` that packs one panel.
 
     `across` and `along` are strides in elements, or pointers to tables of offsets; `valid` of the
@@ -28,16 +28,20 @@ def emit_pack(module: Module, name: str, dtype: DType, width: int, lanes: int, t
     panel's last whole vector, if `width` is no multiple of `lanes`.
     """
     kind = POINTER if tables else int64
-    f = module.helper(name, (POINTER, kind, kind, POINTER, int64, int64))
-    panel = _Panel(f, dtype, width, lanes)
-    if tables:
-        panel.by_tables()
-        return f
-    with f.when(panel.across.equals(1)) as contiguous:
-        panel.lanes_contiguous()
-    with contiguous.otherwise():
-        panel.by_strides()
-    return f
+    parameters = (POINTER, kind, kind, POINTER, int64, int64)
+    name = f"pack.{dtype.name}.{width}x{lanes}.{'tables' if tables else 'strides'}"
+
+    def emit(f: Function) -> None:
+        panel = _Panel(f, dtype, width, lanes)
+        if tables:
+            panel.by_tables()
+            return
+        with f.when(panel.across.equals(1)) as contiguous:
+            panel.lanes_contiguous()
+        with contiguous.otherwise():
+            panel.by_strides()
+
+    return module.shared_helper(name, parameters, emit)
 
 
 class _Panel:

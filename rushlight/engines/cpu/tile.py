@@ -58,7 +58,11 @@ def emit_micro(module: Module, tile: Tile, rows: int) -> Function:
     if `adds` is not 0, are stored as rows `stride` apart.
     """
     kinds = (POINTER, POINTER, int64, POINTER, int64, POINTER, int64)
-    f = module.helper(f"micro{rows}", kinds)
+    name = f"micro.{tile.dtype.name}.{rows}x{tile.vectors}x{tile.lanes}.{tile.rows}"
+    return module.shared_helper(name, kinds, lambda f: _emit_sums(f, tile, rows))
+
+
+def _emit_sums(f: Function, tile: Tile, rows: int) -> None:
     a, b, count, target, stride, partial, adds = f.parameters
     zero = f.constant(0, tile.dtype, tile.lanes)
     sums = [[f.variable(zero) for _ in range(tile.vectors)] for _ in range(rows)]
@@ -79,7 +83,6 @@ def emit_micro(module: Module, tile: Tile, rows: int) -> Function:
                 place = r * tile.columns + v * tile.lanes
                 row[v] = f.load(tile.dtype, partial, place, tile.lanes) + row[v]
         _store_rows(f, tile, results, target, stride)
-    return f
 
 
 def _accumulate(f: Function, tile: Tile, sums: list, left: Value, right: Value, i: int) -> None:
