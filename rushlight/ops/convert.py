@@ -15,6 +15,7 @@ from rushlight.graph.dtype import DType
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node
 from rushlight.ops.check import broadcast, check_tensor
+from rushlight.ops.creation import TENSOR_TYPES, TYPE_NAMES, TensorType
 from rushlight.ops.index import CopyBackwards
 from rushlight.ops.options import check_memory_format
 from rushlight.tensor import Tensor, contiguous_strides, wrap
@@ -123,33 +124,18 @@ def _caster(name: str, dtype: DType) -> Any:
     return convert
 
 
-_TYPE_NAMES = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "int64": "Long",
-    "int32": "Int",
-    "int16": "Short",
-    "int8": "Char",
-    "uint8": "Byte",
-    "bool": "Bool",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}
-_BY_TYPE_NAME = {f"{words}Tensor": name for name, words in _TYPE_NAMES.items()}
-
-
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of this tensor's type, such as rushlight.FloatTensor; or this tensor as a dtype."""
     if dtype is None:
         name = self._spec.dtype.name
-        return f"rushlight.{_TYPE_NAMES.get(name, name.capitalize())}Tensor"
+        return f"rushlight.{TYPE_NAMES.get(name, name.title() + 'Tensor')}"
     if isinstance(dtype, str):
-        found = _BY_TYPE_NAME.get(dtype.rpartition(".")[2])
+        found = TENSOR_TYPES.get(dtype.rpartition(".")[2])
         if found is None or ".cuda." in dtype:
             raise ValueError(f"invalid type: '{dtype}'")
-        dtype = dtypes.find_dtype(found)
+        dtype = found
+    if isinstance(dtype, TensorType):
+        dtype = dtype.dtype
     return cast(self, as_dtype("type", dtype))
 
 

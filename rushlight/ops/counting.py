@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -157,8 +158,8 @@ def searchsorted(
 def _searched(sequence: np.ndarray, values: np.ndarray, side: Any) -> np.ndarray:
     if sequence.ndim == 1:
         return np.searchsorted(sequence, values, side)
-    rows = sequence.reshape(-1, sequence.shape[-1])
-    wanted = values.reshape(len(rows), -1)
+    rows = sequence.reshape(math.prod(sequence.shape[:-1]), sequence.shape[-1])
+    wanted = values.reshape(len(rows), values.shape[-1])
     pairs = zip(rows, wanted, strict=True)
     found = [np.searchsorted(row, value, side) for row, value in pairs]
     return np.asarray(found, np.int64).reshape(values.shape)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.dtypes import as_dtype
 from rushlight.graph.creation import literal, number
-from rushlight.graph.dtype import DType, float32, int64
+from rushlight.graph.dtype import DType, find_dtype, float32, int64
 from rushlight.graph.movement import expand
 from rushlight.ops.check import check_shape, check_tensor
 from rushlight.ops.data import array_from, as_compute, is_sequence, number_dtype, numpy_dtype
@@ -111,31 +111,67 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
 def construct(cls: type, *data: Any, device: Any = None) -> Tensor:
     """What `Tensor(...)` makes: float32 of sizes or of a sequence, as in PyTorch."""
     check_options("Tensor", device=device)
-    given = data[0] if len(data) == 1 else 0
-    if isinstance(given, (Tensor, np.ndarray)) or not hasattr(given, "__index__"):
-        made = _constructed(given)
-    else:
-        made = zeros(*data, dtype=float32) if data else zeros(0, dtype=float32)
+    made = typed(float32, data)
     if cls is not Tensor:
         made.__class__ = cls
     return made
 
 
-def _constructed(data: Any) -> Tensor:
-    if isinstance(data, Tensor):
-        if data.dtype is not float32:
+def typed(dtype: DType, data: tuple) -> Tensor:
+    """A tensor of this dtype of sizes, of a sequence, or around a tensor of the same dtype."""
+    given = data[0] if len(data) == 1 else 0
+    sized = hasattr(given, "__index__") and not isinstance(given, (Tensor, np.ndarray))
+    if type(given).__name__ == "Size" or sized:
+        return zeros(*data, dtype=dtype) if data else zeros(0, dtype=dtype)
+    if isinstance(given, Tensor):
+        if given.dtype is not dtype:
             raise TypeError(
-                "expected Float (got "
-                f"{data.dtype.name})\nExpected: a float32 tensor; use .float() or rl.tensor."
+                f"expected {dtype.name} (got {given.dtype.name})\nExpected: a tensor of dtype "
+                f"{dtype.name}; use .to(rl.{dtype.name}) or rl.tensor."
             )
-        return alias_of(data)
-    if isinstance(data, str):
+        return alias_of(given)
+    if isinstance(given, str):
         raise TypeError("new(): invalid data type 'str'")
-    if type(data).__name__ == "Size":
-        return zeros(data, dtype=float32)
-    if not is_sequence(data):
-        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
-    return tensor(data, dtype=float32)
+    if not is_sequence(given):
+        raise TypeError(f"new(): data must be a sequence (got {type(given).__name__})")
+    return tensor(given, dtype=dtype)
+
+
+class TensorType(type):
+    """The type of `rl.FloatTensor` and its kin: PyTorch's older names for tensors of a dtype.
+
+    >>> import rushlight as rl
+    >>> rl.LongTensor([1, 2]), isinstance(rl.zeros(1), rl.FloatTensor)
+    (tensor([1, 2]), True)
+    """
+
+    dtype: DType
+
+    def __call__(cls, *data: Any, device: Any = None) -> Tensor:
+        """A tensor of this dtype of sizes or of a sequence."""
+        check_options(cls.__name__, device=device)
+        return typed(cls.dtype, data)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype
+
+
+TYPE_NAMES = {
+    "float32": "FloatTensor",
+    "float64": "DoubleTensor",
+    "float16": "HalfTensor",
+    "bfloat16": "BFloat16Tensor",
+    "int64": "LongTensor",
+    "int32": "IntTensor",
+    "int16": "ShortTensor",
+    "int8": "CharTensor",
+    "uint8": "ByteTensor",
+    "bool": "BoolTensor",
+}
+TENSOR_TYPES = {
+    words: TensorType(words, (), {"dtype": find_dtype(name), "__module__": "rushlight"})
+    for name, words in TYPE_NAMES.items()
+}
 
 
 # ---------------------------------------------------------------------------------- of one number
@@ -339,7 +375,7 @@ def _triangle(
 Tensor._construct = staticmethod(construct)
 _FUNCTIONS = (tensor, as_tensor, asarray, from_numpy, zeros, ones, empty, full, scalar_tensor)
 _FUNCTIONS += (zeros_like, ones_like, empty_like, full_like, tril_indices, triu_indices)
-FUNCTIONS = {function.__name__: function for function in _FUNCTIONS}
+FUNCTIONS = {function.__name__: function for function in _FUNCTIONS} | TENSOR_TYPES
 METHODS = {
     "new_tensor": new_tensor,
     "new_full": new_full,

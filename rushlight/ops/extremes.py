@@ -120,7 +120,7 @@ class Place(Operation):
 
 
 # --------------------------------------------------------------------------------- public functions
-def _check_not_empty(name: str, tensor: Tensor, axes: Axes | None) -> None:
+def check_not_empty(name: str, tensor: Tensor, axes: Axes | None) -> None:
     """RuntimeError or IndexError where there is nothing to choose from."""
     shape = tensor._spec.shape
     if axes is None and not tensor._spec.size:
@@ -139,7 +139,7 @@ def _check_not_empty(name: str, tensor: Tensor, axes: Axes | None) -> None:
 def _along(name: str, tensor: Tensor, dim: Any, keepdim: bool, result: Any) -> Any:
     """values and indices along one dimension; a 0-d tensor counts as one element."""
     axis = check_axis(name, dim, tensor._spec.rank)
-    _check_not_empty(name, tensor, (axis,) if tensor._spec.rank else ())
+    check_not_empty(name, tensor, (axis,) if tensor._spec.rank else ())
     operation, kinds = _ALONG[name]
     if not tensor._spec.rank:
         return result(*operation.apply((tensor.reshape(1),), 0, False, kinds))
@@ -165,7 +165,7 @@ def _extreme(name: str, elementwise: Any, whole: type, primitive: Primitive) -> 
             return elementwise(input, dim if other is None else other)
         if dim is not None:
             return _along(name, input, dim, keepdim, result)
-        _check_not_empty(name, input, None)
+        check_not_empty(name, input, None)
         return whole.apply((input,), tuple(range(input._spec.rank)), False, primitive)
 
     extreme.__name__ = extreme.__qualname__ = name
@@ -189,7 +189,7 @@ def _over(name: str, operation: Any, primitive: Primitive, words: str) -> Any:
         check_tensor(name, "input", input)
         check_options(name, out=out)
         axes = check_axes(name, dim, input._spec.rank)
-        _check_not_empty(name, input, None if dim == () else axes)
+        check_not_empty(name, input, None if dim == () else axes)
         return operation.apply((input,), axes, keepdim, primitive)
 
     over.__name__ = over.__qualname__ = name
@@ -230,7 +230,7 @@ def _place(name: str, primitive: Primitive, words: str) -> Any:
         axis = check_axis(name, dim, spec.rank)
         if not spec.rank:
             return Place.apply((input.reshape(1),), 0, False, primitive)
-        _check_not_empty(name, input, (axis,))
+        check_not_empty(name, input, (axis,))
         return Place.apply((input,), axis, keepdim, primitive)
 
     place.__name__ = place.__qualname__ = name

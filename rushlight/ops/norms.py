@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from rushlight.autograd.operation import Operation
 from rushlight.dtypes import as_dtype
 from rushlight.graph import elementwise as e
 from rushlight.graph import reduction as r
+from rushlight.graph.buffer import Buffer
 from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType
-from rushlight.graph.node import Node
+from rushlight.graph.node import Node, input_node
+from rushlight.graph.recorder import value_of
+from rushlight.graph.spec import spec_of
 from rushlight.ops.check import check_axes, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
 from rushlight.ops.options import check_options, numpy_names
-from rushlight.ops.reduce import Axes, count_of, keep, spread, total, wide
+from rushlight.ops.reduce import Axes, count_of, keep, kept_shape, spread, total, wide
 from rushlight.ops.results import shown_as
 from rushlight.tensor import Tensor
 
@@ -77,6 +82,41 @@ def _norm(x: Node, order: float, axes: Axes) -> Node:
     return e.binary(e.POW, powers, number(1 / order, dtype))
 
 
+class NuclearNorm(Operation):
+    """The sum of the singular values of matrices, found by NumPy; a sync point."""
+
+    def forward(ctx, x: Node) -> Node:
+        ctx.save_inputs(0)
+        return _computed(np.linalg.svd(value_of(x).values(x.spec), compute_uv=False).sum(-1), x)
+
+    def backward(ctx, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved
+        return grad[..., None, None] * Polar.apply((x,))
+
+
+class Polar(Operation):
+    """The product of both sides' singular vectors: the nuclear norm's gradient."""
+
+    def forward(ctx, x: Node) -> Node:
+        left, _, right = np.linalg.svd(value_of(x).values(x.spec), full_matrices=False)
+        return _computed(left @ right, x)
+
+
+def _computed(array: np.ndarray, like: Node) -> Node:
+    dtype = like.spec.dtype
+    return input_node(Buffer.holding(array, dtype), spec_of(array.shape, dtype))
+
+
+def _nuclear(tensor: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    rank = tensor._spec.rank
+    axes = (rank - 2, rank - 1) if dim is None else check_axes("norm", dim, rank)
+    if rank < 2 or len(axes) != 2 or (dim is None and rank > 2):
+        words = "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+        fail(RuntimeError, "norm", words, "a matrix, or two dimensions in dim", describe(tensor))
+    found = NuclearNorm.apply((tensor.movedim(axes, (-2, -1)),))
+    return found.reshape(kept_shape(tensor._spec.shape, axes)) if keepdim else found
+
+
 def vector_norm(
     name: str, tensor: Tensor, order: float, axes: Axes, keepdim: bool, dtype: DType | None
 ) -> Tensor:
@@ -111,8 +151,8 @@ def norm(
 ) -> Tensor:
     """The p-norm of all elements or over some dimensions: (sum of |x|^p)^(1/p).
 
-    "fro" and None are p = 2; infinity is the largest |x|, 0 counts what is not 0.  RuntimeError
-    for integers.
+    "fro" and None are p = 2; infinity is the largest |x|, 0 counts what is not 0; "nuc" is the
+    sum of a matrix's singular values.  RuntimeError for integers.
 
     >>> import rushlight as rl
     >>> rl.norm(rl.tensor([3.0, 4.0]))
@@ -123,9 +163,10 @@ def norm(
         check_options("norm", out=out)
     if p is None or p == "fro":
         p = 2
+    if p == "nuc":
+        return _nuclear(input if dtype is None else input.to(dtype), dim, keepdim)
     if isinstance(p, str):
-        words = "The nuclear norm is not built" if p == "nuc" else f"Order {p} not supported."
-        raise RuntimeError(f"linalg.matrix_norm: {words}\nIn norm.")
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.\nIn norm.")
     axes = check_axes("norm", dim, input._spec.rank)
     order = p.item() if isinstance(p, Tensor) else p
     return vector_norm("linalg.vector_norm", input, order, axes, keepdim, as_dtype("norm", dtype))

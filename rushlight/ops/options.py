@@ -65,4 +65,12 @@ def check_memory_format(operation: str, wanted: Any) -> None:
 
 def finish(tensor: Tensor, requires_grad: bool) -> Tensor:
     """A tensor just made, as a leaf that requires grad if that was asked for."""
-    return tensor.requires_grad_() if requires_grad else tensor
+    if not requires_grad:
+        return tensor
+    dtype = tensor._spec.dtype
+    if not (dtype.is_floating_point or dtype.is_complex):
+        raise RuntimeError(
+            "Only Tensors of floating point and complex dtype can require gradients\n"
+            f"Expected: a floating point dtype.\nActual: {dtype.name}."
+        )
+    return tensor.requires_grad_()

@@ -84,9 +84,8 @@ class Decimal:
         if finite.size:
             low, high = float(sizes.min()), float(sizes.max())
             self.scientific = high / low > 1000 or high > 1e8 or (not self.whole and low < 1e-4)
-        if _options.sci_mode is not None:
-            self.scientific = _options.sci_mode
-        if finite.size:
+            if _options.sci_mode is not None:
+                self.scientific = _options.sci_mode
             shown = [self._digits(value) for value in finite.tolist()]
             self.width = max(len(text) for text in shown)
 
@@ -106,8 +105,6 @@ class Complex:
 
     def __init__(self, values: np.ndarray):
         self.real, self.imaginary = Decimal(values.real), Decimal(values.imag)
-        if self.real.scientific or self.imaginary.scientific:
-            self.real.scientific = self.imaginary.scientific = True
         self.width = self.real.width + self.imaginary.width + 1
 
     def show(self, value: complex) -> str:
@@ -173,12 +170,11 @@ def _suffixes(tensor: Tensor) -> list[str]:
     """What is said behind the numbers: size, dtype, and the tensor's place in autograd."""
     spec, default = tensor._spec, get_default_dtype()
     found = []
-    obvious = (default, complex128 if default is float64 else complex64)
-    if not spec.size:
-        if spec.rank != 1:
-            found.append(f"size={tuple(spec.shape)}")
-    else:
-        obvious += (int64, bool_)
+    obvious: tuple = (default,)
+    if spec.size:
+        obvious += (complex128 if default is float64 else complex64, int64, bool_)
+    elif spec.rank != 1:
+        found.append(f"size={tuple(spec.shape)}")
     if spec.dtype not in obvious:
         found.append(f"dtype={spec.dtype!r}")
     if tensor.grad_fn is not None:

@@ -256,7 +256,7 @@ def check_probability(name: str, p: Any) -> None:
             words = "Expected p_in >= 0 && p_in <= 1 to be true, but got false."
             fail(RuntimeError, name, words, "probabilities in [0, 1]", describe(p))
     elif not 0 <= p <= 1:
-        raise RuntimeError(f"{name} expects p to be in [0, 1], but got p={p}")
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
 
 
 def bernoulli(

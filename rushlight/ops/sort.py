@@ -12,11 +12,13 @@ from rushlight.graph.node import Node, Origin
 from rushlight.graph.spec import spec_of
 from rushlight.ops.check import check_axis, check_tensor, describe, fail
 from rushlight.ops.constants import filled
+from rushlight.ops.extremes import PlaceAt
 from rushlight.ops.options import check_options, numpy_names
+from rushlight.ops.reduce import keep
 from rushlight.ops.results import named
 from rushlight.tensor import Tensor
 
-_SORTED = Origin("sort", "a place that sort itself found")
+SORTED = Origin("sort", "a place that sort itself found")
 
 
 def _part(x: Node, axis: int, start: int, size: int) -> Node:
@@ -35,7 +37,7 @@ class Sort(Operation):
         if part is not None:
             places = _part(places, axis, *part)
         ctx.save_values(places)
-        return i.gather(x, places, axis, _SORTED), places
+        return i.gather(x, places, axis, SORTED), places
 
     def backward(ctx, grad: Tensor, _: Tensor) -> Tensor:
         (places,) = ctx.saved
@@ -48,8 +50,22 @@ class Topk(Sort):
     """The first elements in order."""
 
 
-class Kthvalue(Sort):
-    """One element in order."""
+class Kthvalue(Operation):
+    """The element that `rank` others along an axis are not above, and its place."""
+
+    def forward(ctx, x: Node, axis: int, keepdim: bool, rank: int) -> tuple[Node, Node]:
+        ctx.axis, shape, axes = axis, x.spec.shape, (axis,)
+        places = _part(r.argsort(x, axis), axis, rank, 1)
+        values = i.gather(x, places, axis, SORTED)
+        vanished = tuple([shape[at] for at in range(len(shape)) if at != axis])
+        places, values = m.reshape(places, vanished), m.reshape(values, vanished)
+        ctx.save_values(places)
+        return keep(values, shape, axes, keepdim), keep(places, shape, axes, keepdim)
+
+    def backward(ctx, grad: Tensor, _: Tensor) -> tuple:
+        (places,) = ctx.saved
+        grad = grad.reshape(places._spec.shape)
+        return (PlaceAt.apply((grad, places), ctx.input_spec(0).shape, ctx.axis),)
 
 
 def _sorted(
@@ -137,14 +153,18 @@ def kthvalue(
     """(values, indices) of the k-th smallest element along a dimension, counted from 1."""
     check_tensor("kthvalue", "input", input)
     check_options("kthvalue", out=out)
-    size = _size_along("kthvalue", input, dim)
+    spec, size = input._spec, _size_along("kthvalue", input, dim)
     if not 1 <= k <= size:
         words = "kthvalue(): selected number k out of range for dimension " + str(dim)
         fail(RuntimeError, "kthvalue", words, f"k from 1 to {size}", f"k {k}, {describe(input)}")
-    found = _sorted(Kthvalue, "kthvalue", input, dim, False, (k - 1, 1))
-    if not keepdim and input._spec.rank:
-        found = tuple([tensor.squeeze(dim) for tensor in found])
-    return _KTHVALUE(*found)
+    return _KTHVALUE(*nth(Kthvalue, input, check_axis("kthvalue", dim, spec.rank), keepdim, k - 1))
+
+
+def nth(operation: type, tensor: Tensor, axis: int, keepdim: bool, rank: int) -> tuple:
+    """One element in order along an axis, and its place; a 0-d tensor counts as one element."""
+    if tensor._spec.rank:
+        return operation.apply((tensor,), axis, keepdim, rank)
+    return operation.apply((tensor.reshape(1),), 0, False, rank)
 
 
 def _size_along(name: str, tensor: Tensor, dim: Any) -> int:
