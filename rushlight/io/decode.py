@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any
 
 import numpy as np
@@ -80,8 +80,20 @@ class _Decoder:
             return {key: self.decode(item) for key, item in items.items()}
         return {self.decode(key): self.decode(item) for key, item in items}
 
-    def _ordered_dict(self, items: dict | list) -> OrderedDict:
-        return OrderedDict(self._dict(items))
+    def _ordered_dict(self, items: dict | list, metadata: Any = None) -> OrderedDict:
+        result = OrderedDict(self._dict(items))
+        if metadata is not None:
+            result._metadata = self.decode(metadata)
+        return result
+
+    def _counter(self, items: dict | list) -> Counter:
+        return Counter(self._dict(items))
+
+    def _set(self, items: list) -> set:
+        return set(self.decode(items))
+
+    def _frozenset(self, items: list) -> frozenset:
+        return frozenset(self.decode(items))
 
     # ----------------------------------------------------------------------- arrays and tensors
     def _tensor(self, name: str, requires_grad: bool = False, dtype: str | None = None) -> Tensor:
@@ -139,7 +151,10 @@ class _Decoder:
 _WAYS = {
     "dict": _Decoder._dict,
     "OrderedDict": _Decoder._ordered_dict,
+    "Counter": _Decoder._counter,
     "tuple": _Decoder._tuple,
+    "set": _Decoder._set,
+    "frozenset": _Decoder._frozenset,
     "Size": _Decoder._size,
     "float": _Decoder._float,
     "complex": _Decoder._complex,

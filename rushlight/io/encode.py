@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -51,9 +51,9 @@ class _Encoder:
         if way is None:
             name = f"{type(value).__module__}.{type(value).__qualname__}"
             raise TypeError(
-                "save(): Expected tensors, arrays, numbers, texts, bytes, None, and dicts, lists "
-                f"and tuples of them.\nActual: {show(place)} is of type {name}.\nObjects of other "
-                "classes are refused, since only code could build them again: save their numbers, "
+                "save(): Expected tensors, arrays, numbers, texts, bytes, None, and dicts, lists, "
+                f"tuples and sets of them.\nActual: {show(place)} is of type {name}.\nObjects of "
+                "other classes are refused, since only code could build them again: save their numbers, "
                 "such as their state_dict()."
             )
         return way(self, value, place)
@@ -83,6 +83,16 @@ class _Encoder:
 
     def _tuple(self, value: tuple, place: Place) -> Any:
         return {type(value).__name__: self._list(value, place)}
+
+    def _set(self, value: set | frozenset, place: Place) -> Any:
+        return {type(value).__name__: [self.encode(item, place) for item in value]}
+
+    def _ordered_dict(self, value: OrderedDict, place: Place) -> Any:
+        result = self._dict(value, place)
+        metadata = getattr(value, "_metadata", None)
+        if metadata is not None:
+            result["metadata"] = self.encode(metadata, (*place, "_metadata"))
+        return result
 
     def _dict(self, value: dict, place: Place) -> Any:
         self._enter(value, place)
@@ -192,7 +202,8 @@ def _ways() -> dict[type, Callable]:
 
     plain = (type(None), bool, int, str)
     containers = {list: _Encoder._list, tuple: _Encoder._tuple, Size: _Encoder._tuple}
-    containers |= {dict: _Encoder._dict, OrderedDict: _Encoder._dict}
+    containers |= {set: _Encoder._set, frozenset: _Encoder._set, dict: _Encoder._dict}
+    containers |= {Counter: _Encoder._dict, OrderedDict: _Encoder._ordered_dict}
     numbers = {float: _Encoder._float, complex: _Encoder._complex, bytes: _Encoder._bytes}
     names = {kinds.DType: _Encoder._dtype, device: _Encoder._device}
     arrays = {np.ndarray: _Encoder._array, np.memmap: _Encoder._array}

@@ -1,45 +1,58 @@
-"""What a file that is not ours looks like."""
+"""What a file is that is no checkpoint."""
 
 from __future__ import annotations
 
+from rushlight.io.file import LARGEST_HEADER
+
 _BEGINNINGS = {
-    b"PK\x03\x04": "a zip archive, such as torch.save writes (with a pickle in it)",
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
-    b"\x93NUMPY": "a NumPy .npy file: numpy.load reads it",
-    b"\x1f\x8b": "a gzip file",
-    b"GGUF": "a GGUF file",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"%PDF": "a PDF document",
-    b"version https://git-lfs": "a Git LFS pointer: the real file was not fetched",
+    b"\x93NUMPY": "a NumPy array file: read it by numpy.load, then rl.from_numpy.",
+    b"\x89HDF": "an HDF5 file.",
+    b"\x1f\x8b": "a file compressed by gzip: unpack it first.",
+    b"GGUF": "a GGUF file.",
+    b"\x89PNG": "a PNG picture.",
+    b"\xff\xd8\xff": "a JPEG picture.",
+    b"version https://git-lfs": "a Git LFS pointer: the file itself has not been fetched.",
 }
-_TORCH = (
-    "\nA pickle can run any program when it is read, so it is never opened here. To convert a "
-    "file of torch.save, once, where torch is installed: safetensors.torch.save_file("
-    "torch.load(path, weights_only=True), new_path), then rl.load(new_path)."
+_HOW_TO_CONVERT = (
+    "Where PyTorch is installed, safetensors.torch.save_file(torch.load(path, weights_only=True), "
+    "new_path) writes a file that rl.load reads."
 )
 
 
-def describe(beginning: bytes, size: int, name: str) -> str:
-    """An error for a file with this beginning."""
-    looks = _recognise(beginning, size)
-    hint = _TORCH if "pickle" in looks else ""
-    return (
-        f"{name} cannot be loaded: it looks like {looks}.\n"
-        f"Expected: a safetensors file, as rl.save writes.{hint}"
-    )
+def looks_like(data: bytes) -> str | None:
+    """What the data looks like, in words; None if it may be a safetensors file."""
+    if not data:
+        return "an empty file, or one read to its end already (seek(0) goes to its beginning)."
+    if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= LARGEST_HEADER:
+        return None
+    if data[:2] == b"PK":
+        return _zip(data)
+    if data[:1] == b"\x80" and data[1:2] in (b"\2", b"\3", b"\4", b"\5"):
+        return "a pickle, as pickle.dump or an old torch.save writes. " + _HOW_TO_CONVERT
+    for beginning, words in _BEGINNINGS.items():
+        if data.startswith(beginning):
+            return words
+    text = _text(data[:64])
+    if text is not None:
+        return f"text that begins with {text!r}."
+    return f"{len(data):,} bytes of an unknown kind, beginning with {data[:8]!r}."
 
 
-def _recognise(beginning: bytes, size: int) -> str:
-    if not size:
-        return "an empty file"
-    for start, kind in _BEGINNINGS.items():
-        if beginning.startswith(start):
-            return kind
-    if beginning[:1] == b"\x80" and beginning[1:2] in b"\x02\x03\x04\x05":
-        return "a pickle, such as early versions of torch.save wrote"
-    if size < 8:
-        return f"the first {size} bytes of something, truncated"
-    if beginning.isascii() and all(byte >= 32 or byte in b"\t\n\r\f" for byte in beginning):
-        return f"text, beginning with {beginning[:20].decode()!r}"
-    return "no kind of file that is known here, or one that is damaged"
+def _zip(data: bytes) -> str:
+    if b"data.pkl" in data:
+        return "a zip archive with a pickle inside, as torch.save writes. " + _HOW_TO_CONVERT
+    if b".npy" in data:
+        return "a zip archive of NumPy arrays, as numpy.savez writes: read it by numpy.load."
+    return "a zip archive."
+
+
+def _text(start: bytes) -> str | None:
+    """The beginning if it is printable text."""
+    try:
+        text = start.decode()
+    except UnicodeDecodeError as problem:
+        if problem.start < len(start) - 3:  # not just a letter that was cut in two
+            return None
+        text = start[: problem.start].decode()
+    printable = all(letter.isprintable() or letter in "\t\r\n" for letter in text)
+    return text[:40] if printable else None
