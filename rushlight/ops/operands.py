@@ -23,11 +23,14 @@ COMPARABLE = (Tensor, np.ndarray, *NUMBERS)
 
 def align(a: Node, b: Node, dtype: DType, name: str) -> tuple[Node, Node]:
     """Both operands in one dtype, and in one shape unless one has rank 0."""
-    if a.spec.dtype is not dtype:
+    left, right = a.spec, b.spec
+    if left is right and left.dtype is dtype:
+        return a, b
+    if left.dtype is not dtype:
         a = p.cast(a, dtype)
-    if b.spec.dtype is not dtype:
+    if right.dtype is not dtype:
         b = p.cast(b, dtype)
-    left, right = a.spec.shape, b.spec.shape
+    left, right = left.shape, right.shape
     if left == right or not left or not right:
         return a, b
     shape = broadcast(left, right, name)
@@ -38,8 +41,10 @@ def operands(a: Operand, b: Operand, name: str) -> tuple[Tensor, Tensor, DType]:
     """Both operands as tensors, and the dtype to compute in; TypeError for anything else."""
     if isinstance(a, Tensor):
         if isinstance(b, Tensor):
-            dtype = a._spec.dtype
-            return a, b, dtype if dtype is b._spec.dtype else promote_tensors(a, b)
+            left = a._node.spec if a._cell is None else a._spec
+            right = b._node.spec if b._cell is None else b._spec
+            dtype = left.dtype
+            return a, b, dtype if dtype is right.dtype else promote_tensors(a, b)
         if isinstance(b, NUMBERS):
             dtype = promote_number(a._spec.dtype, type(b))
             return a, wrap(number(b, dtype)), dtype

@@ -148,7 +148,7 @@ class Round(Operation):
     def forward(ctx, x: Node, decimals: int) -> Node:
         if not decimals:
             return p.unary(p.ROUND, x)
-        scale = literal(10.0 ** abs(decimals), x.spec.dtype)
+        scale = literal(10.0 ** max(decimals, -decimals), x.spec.dtype)
         first, last = (p.mul, p.div) if decimals > 0 else (p.div, p.mul)
         return last(p.unary(p.ROUND, first(x, scale)), scale)
 
