@@ -13,11 +13,11 @@ import numpy as np
 from rushlight.engines.cpu.affine import Polynomial, size_of, times
 from rushlight.engines.cpu.arrange import Arrangement, Slot, arrange
 from rushlight.engines.cpu.kernel import CHUNKS, PARTS
+from rushlight.engines.cpu.layout import find_lifetimes, lay_out
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, reduction_shape
 from rushlight.engines.cpu.products import Product, Workspace
 from rushlight.engines.cpu.regions import DERIVED
 from rushlight.engines.cpu.trace import Partial, accumulator
-from rushlight.graph.buffer import ALIGNMENT
 from rushlight.graph.dtype import bool_, float32
 from rushlight.graph.spec import Spec
 
@@ -106,6 +106,7 @@ class Tables:
         return self.polynomials.setdefault(polynomial, len(self.polynomials))
 
     def add(self, step: NativeStep | Product) -> None:
+        """Note what each slot of a step holds."""
         for slot, filler in enumerate(step.fillers, self.count):
             if filler.kind == "polynomial":
                 self.sizes.append((slot, self.index_of(filler.what)))
@@ -168,6 +169,7 @@ class Tables:
         self.offset_of_pointer = np.array([pointer[3] for pointer in self.pointers], np.int64)
         self.itemsizes = np.array([pointer[4] for pointer in self.pointers], np.int64)
         self.parts = [self.reduction(step) for step in self.native]
+        self.lifetimes = find_lifetimes(self.plan.steps, self.plan.places)
 
     def reduction(self, step: NativeStep | Product) -> tuple | None:
         """The shape that decides the number of parts of a kernel's reductions."""
@@ -204,7 +206,9 @@ class Bound:
         self.doubles = self.block.view(np.float64)
         self.fresh_bytes = [specs[value].nbytes for value in tables.fresh]
         self.parts = [
-            1 if shape is None else number_of_parts(*[_size(sizes, specs, plan) for sizes in shape])
+            1
+            if shape is None
+            else number_of_parts(*[_size(sizes, specs, plan) for sizes in shape])
             if shape[2] or shape[1]
             else 1
             for shape in tables.parts
@@ -246,18 +250,12 @@ class Bound:
 
     def lay_out(self, plan: Plan) -> None:
         """Where each temporary begins in the program's memory."""
-        nbytes: dict[int, int] = {}
+        nbytes: dict[Any, int] = {}
         extra = self.extra_bytes()
-        for storage, place in plan.places.items():
+        for storage in plan.places:
             found = extra.get(storage)
-            size = self.specs[storage].nbytes if found is None else found
-            nbytes[place] = max(nbytes.get(place, 0), size)
-        starts, total = {}, 0
-        for place in sorted(nbytes):
-            starts[place] = total
-            total += -(-nbytes[place] // ALIGNMENT) * ALIGNMENT + ALIGNMENT
-        self.arena_bytes = total
-        self.offsets = {storage: starts[place] for storage, place in plan.places.items()}
+            nbytes[storage] = self.specs[storage].nbytes if found is None else found
+        self.offsets, self.arena_bytes = lay_out(self.tables.lifetimes, nbytes)
 
     def extra_bytes(self) -> dict[Any, int]:
         """The sizes of memory that holds no value: partial results and packed operands."""
@@ -309,7 +307,7 @@ def wrapped(number: Any) -> int:
 
 
 def _size(atoms: tuple[int, ...], specs: tuple[Spec, ...], plan: Plan) -> int:
-    total = 1 if atoms else 1
+    total = 1
     for atom in atoms:
         value, axis = plan.fusion.sizes.origins[atom]
         total *= specs[value].shape[axis]

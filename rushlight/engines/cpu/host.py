@@ -28,9 +28,7 @@ def interpret(graph: Graph, binding: Binding) -> list[Buffer]:
     specs = binding.specs
     values: list[np.ndarray] = []
     for leaf, buffer, spec in zip(graph.leaves, binding.buffers, specs, strict=False):
-        values.append(
-            cast(leaf.literal, spec.dtype) if buffer is None else buffer.values(spec)
-        )
+        values.append(cast(leaf.literal, spec.dtype) if buffer is None else buffer.values(spec))
     for position in range(len(graph.equations)):
         arrays = [values[source] for source in graph.equations[position].inputs]
         values.append(compute_equation(graph, position, arrays, binding))
@@ -50,9 +48,7 @@ def compute_equation(
         raise EquationError(position, error) from error
 
 
-def check_places(
-    places: np.ndarray, dimension: int, size: int, wraps: bool, position: int
-) -> None:
+def check_places(places: np.ndarray, dimension: int, size: int, wraps: bool, position: int) -> None:
     """Every place lies within a dimension; where it wraps, also when counted from the end."""
     least = -size if wraps else 0
     if places.size and (places.min() < least or places.max() >= size):

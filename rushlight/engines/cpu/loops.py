@@ -23,7 +23,6 @@ from rushlight.engines.cpu.steps import (
     ONCE,
     OUTER,
     ROW,
-    VECTOR,
     Steps,
     Vector,
     combined,
@@ -50,7 +49,7 @@ class Form:
     def __init__(self, f: Function, kernel: Kernel):
         self.f = f
         self.kernel = kernel
-        parts, kept, outer, inner = kernel.blocks
+        parts, kept, outer, _ = kernel.blocks
         loops = list(range(sum(kernel.blocks)))
         self.parts = loops[:parts]
         self.kept = loops[parts : parts + kept]
@@ -58,6 +57,7 @@ class Form:
         self.inner = loops[parts + kept + outer :]
 
     def begin(self, inner: list[int], outer: list[int]) -> None:
+        """Read the arguments, once it is known which loops run in vectors."""
         self.steps = Steps(self.f, self.kernel, inner, outer)
         self.chunks = self.steps.slot(CHUNKS)
 
@@ -84,6 +84,7 @@ class Form:
         return counters
 
     def sinks(self) -> list[int]:
+        """The steps whose values are stored."""
         return [value for value, _ in self.kernel.stores]
 
     def vectors(
@@ -245,9 +246,7 @@ class _Rows(Form):
         """One pass over a part of a row; gives the reductions' results for it."""
         f, steps, ops = self.f, self.steps, self.kernel.ops
         unroll = max(1, REDUCTION_LANES // steps.lanes) if reductions else 1
-        sums = [
-            [f.variable(self.beginning(step)) for _ in range(unroll)] for step in reductions
-        ]
+        sums = [[f.variable(self.beginning(step)) for _ in range(unroll)] for step in reductions]
         (first, last), (low, high) = self.spans(part)
 
         def body(inside: dict, counters: dict, u: int, vector: Vector) -> None:

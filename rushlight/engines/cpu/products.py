@@ -8,6 +8,7 @@ stride; otherwise the product reads tables of offsets, made when sizes are known
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from rushlight.engines.cpu.affine import (
@@ -41,11 +42,8 @@ class Run(NamedTuple):
     @property
     def is_one(self) -> bool:
         """Whether one stride serves all."""
-        pairs = list(zip(self.sizes, self.strides, strict=True))
-        return all(
-            outer == times(inner, size)
-            for (_, outer), (size, inner) in zip(pairs, pairs[1:], strict=False)
-        )
+        pairs = pairwise(zip(self.sizes, self.strides, strict=True))
+        return all(outer == times(inner, size) for (_, outer), (size, inner) in pairs)
 
     @property
     def stride(self) -> Polynomial:

@@ -92,11 +92,12 @@ class Regions:
         return draft, Tracer(self.fusion, self.group, draft), parts
 
     def read_all(self, tracer: Tracer, source: int) -> int:
+        """The step that gives the element of an operand at the loops of its own kernel."""
         flat = self.fusion.sizes.flat[source]
         return tracer.read(source, tuple(map(counter, range(len(flat)))))
 
     def whole(self, source: int) -> Draft:
-        """A kernel that fills the whole result with an operand's elements, or with one of rank 0."""
+        """A kernel that fills the whole result with an operand, or repeats one of rank 0."""
         draft, tracer, parts = self.along(self.value)
         repeated = not self.fusion.sizes.flat[source]
         step = tracer.read(source, ()) if repeated else self.read_all(tracer, source)

@@ -20,7 +20,7 @@ from rushlight.engines.cpu.affine import (
     total,
 )
 from rushlight.engines.cpu.fuse import Fusion, Group
-from rushlight.engines.cpu.kernel import Draft, Op, Place, sizes_of
+from rushlight.engines.cpu.kernel import Draft, Op, sizes_of
 from rushlight.engines.cpu.loops import FORMS, Form
 from rushlight.engines.cpu.regions import Regions
 from rushlight.engines.cpu.steps import ONCE, OUTER, ROW, VECTOR, Vector, combined
@@ -29,6 +29,11 @@ from rushlight.engines.cpu.values import Value
 
 _BLOCK = 64
 _COMBINE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
+
+
+def flattened(ranges: list[list[int]]) -> list[int]:
+    """All positions of some axes, in order."""
+    return [position for positions in ranges for position in positions]
 
 
 class _Writing(Regions):
@@ -60,9 +65,7 @@ class _Writing(Regions):
 
     def write(self, draft: Draft, value: int, places: tuple, named: list[int], parts, mode) -> None:
         """End the kernel with the write itself."""
-        slots = tuple(
-            [(self.stride(axis), size_of(self.axes[self.value][axis])) for axis in named]
-        )
+        slots = tuple([(self.stride(axis), size_of(self.axes[self.value][axis])) for axis in named])
         wraps = self.equation.primitive.name == "put"
         detail = self.place(parts), slots, wraps, mode
         draft.ops.append(Op("write", self.equation.spec.dtype, (value, *places), detail))
@@ -73,7 +76,7 @@ def _put(fusion: Fusion, group: Group, value: int) -> list[Draft]:
     x, part, *places = writing.equation.inputs
     ranges = writing.ranges(part)
     shared = len(writing.axes[places[0]])
-    first, rest = sum(ranges[:shared], []), sum(ranges[shared:], [])
+    first, rest = flattened(ranges[:shared]), flattened(ranges[shared:])
     draft, tracer, parts = writing.draft_for(part, [[], first, rest])
     read = tracer.read(part, writing.index)
     index = writing.index[: len(first)]
@@ -89,7 +92,7 @@ def _scatter(fusion: Fusion, group: Group, value: int) -> list[Draft]:
     x, places, part = writing.equation.inputs
     axis, mode = writing.equation.attributes
     ranges = writing.ranges(part)
-    others = sum(ranges[:axis] + ranges[axis + 1 :], [])
+    others = flattened(ranges[:axis] + ranges[axis + 1 :])
     draft, tracer, parts = writing.draft_for(part, [others, ranges[axis], []])
     read = tracer.read(part, writing.index)
     found = (tracer.read(places, writing.index),)
@@ -103,7 +106,7 @@ def _fold(fusion: Fusion, group: Group, value: int) -> list[Draft]:
     (x,), (axis,) = writing.equation.inputs, writing.equation.attributes
     ranges = writing.ranges(x)
     windows, inside = ranges[axis], ranges[-1]
-    before, after = sum(ranges[:axis], []), sum(ranges[axis + 1 : -1], [])
+    before, after = flattened(ranges[:axis]), flattened(ranges[axis + 1 : -1])
     draft, tracer, parts = writing.draft_for(x, [before, inside + windows, after])
     read = tracer.read(x, writing.index)
     first = writing.equation.first_number

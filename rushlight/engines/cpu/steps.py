@@ -87,6 +87,7 @@ class Steps:
         return found
 
     def find_loops(self, op: Op) -> frozenset[int]:
+        """The loops along which a step reads other elements."""
         strides: tuple[int, ...] = ()
         if op.name in ("load", "partials", "lookup", "write"):
             access = op.detail if op.name == "load" else op.detail[0]
@@ -96,6 +97,7 @@ class Steps:
         return frozenset([loop for loop, stride in enumerate(strides) if stride != STILL])
 
     def find_level(self, op: Op) -> int:
+        """The level at which a step is computed."""
         if op.detail == "reduce":
             return ROW
         if op.name == "result":
@@ -134,6 +136,7 @@ class Steps:
                 known[step] = self.one(step, known, counters, vector)
 
     def one(self, step: int, known: dict, counters: Counters, vector: Vector | None) -> Value:
+        """The code of one step whose inputs are known."""
         f, op = self.f, self.kernel.ops[step]
         if op.name == "load":
             return self.load(op.detail, counters, vector)
@@ -163,6 +166,7 @@ class Steps:
         return self.slot(op.detail).cast(op.dtype)
 
     def random_key(self, op: Op) -> tuple[Value, Value]:
+        """The key of a random stream, from its seed and offset."""
         seed, offset = (self.slot(slot) for slot in op.detail[2:])
         words = [(word.cast(uint32), (word >> 32).cast(uint32)) for word in (seed, offset)]
         return threefry(self.f, words[0], *words[1])
@@ -191,6 +195,7 @@ class Steps:
         return pointer if offset is None else self.f.at(access.dtype, pointer, offset)
 
     def inner_strides(self, strides: tuple[int, ...]) -> list[int]:
+        """The strides along the loops that run in vectors."""
         return [strides[loop] for loop in self.inner]
 
     def offsets(self, strides: list[int], vector: Vector) -> Value:
@@ -208,9 +213,11 @@ class Steps:
         return total
 
     def load(self, access: Access, counters: Counters, vector: Vector | None) -> Value:
+        """An element at the counters, or a vector of them."""
         return self.load_from(self.base(access, counters), access, vector)
 
     def load_from(self, pointer: Value, access: Access, vector: Vector | None) -> Value:
+        """An element, or a vector of them, of the row that begins at a pointer."""
         f, dtype = self.f, access.dtype
         strides = self.inner_strides(access.strides)
         if vector is None or all(stride == STILL for stride in strides):
@@ -225,9 +232,7 @@ class Steps:
         """Write an element, or a vector of them."""
         self.store_to(self.base(access, counters), value, access, vector)
 
-    def store_to(
-        self, pointer: Value, value: Value, access: Access, vector: Vector | None
-    ) -> None:
+    def store_to(self, pointer: Value, value: Value, access: Access, vector: Vector | None) -> None:
         """Write an element, or a vector of them, of the row that begins at a pointer."""
         if vector is None:
             self.f.store(value, pointer)

@@ -22,9 +22,10 @@ from rushlight.engines.cpu.affine import (
     strides_of,
     total,
 )
-from rushlight.engines.cpu.fuse import Fusion, Group, move_index, place_indices
+from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import PART_SIZE, Draft, Op, Place, sizes_of
 from rushlight.engines.cpu.roles import LOOKUPS, Role
+from rushlight.engines.cpu.roots import move_index, place_indices
 from rushlight.engines.cpu.values import HALVES
 from rushlight.graph.dtype import DType, float32
 
@@ -156,6 +157,7 @@ class Tracer:
         return found
 
     def trace(self, value: int, index: Indices) -> int:
+        """Write the steps that give a value's element."""
         fusion, role = self.fusion, self.fusion.roles[value]
         if role is Role.LITERAL:
             leaf = fusion.graph.leaves[value]
@@ -180,6 +182,7 @@ class Tracer:
         return self.draft.add(Op(equation.primitive.name, dtype, tuple(operands)))
 
     def load(self, value: int, index: Affine) -> int:
+        """Read a value from memory."""
         dtype = self.fusion.graph.spec(value).dtype
         place = Place(self.fusion.owners[value], dtype, index)
         return self.draft.add(Op("load", dtype, (), (place,)))
@@ -217,6 +220,7 @@ class Tracer:
         return parts
 
     def creation(self, value: int, index: Indices) -> int:
+        """A run-time number, an index or random bits."""
         equation = self.fusion.equation(value)
         name, first = equation.primitive.name, equation.first_number
         detail: object = first
@@ -226,6 +230,7 @@ class Tracer:
         return self.draft.add(Op(name, equation.spec.dtype, (), detail))
 
     def view(self, value: int, index: Indices) -> int:
+        """Read what a view shows."""
         equation = self.fusion.equation(value)
         name, source = equation.primitive.name, equation.inputs[0]
         if name not in ("slice", "window"):
@@ -257,6 +262,7 @@ class Tracer:
         return self.load(value, where)
 
     def reduced(self, value: int, index: Indices) -> int:
+        """A reduction of the row, or its partial results put together."""
         equation = self.fusion.equation(value)
         dtype = equation.spec.dtype
         if self.combining:

@@ -1,0 +1,191 @@
+"""Pass 2, first half: which values are roots, computed in a place of their own.
+
+In: a normalised graph.  Out: `Roots`, found backwards from the results.  Reductions, contractions
+and host steps are roots; an elementwise value or a view is computed wherever it is read, unless
+that would repeat costly work or something needs it in memory.
+"""
+
+from __future__ import annotations
+
+from rushlight.engines.cpu.expressions import cost_of
+from rushlight.engines.cpu.roles import LOOKUPS, REDUCTIONS, Role, find_roles, is_plain
+from rushlight.engines.cpu.sizes import Sizes
+from rushlight.graph.program import Equation, Graph
+
+Index = tuple[int, ...] | None
+"""For each atom of a value, the reader's dimension that runs along it; None: something else."""
+
+_CHEAP = 3
+_MOST_READERS = 4
+
+
+class Roots:
+    """The backward sweep, and what it finds.
+
+    `values` are the roots; `forced` must be in memory; `owners` says for each value in whose
+    memory it is, if it is in memory; `lookups` are the values that read or write at places which
+    other values name, with the values whose numbers must be within bounds.
+    """
+
+    def __init__(self, graph: Graph, sizes: Sizes):
+        self.graph = graph
+        self.sizes = sizes
+        self.roles = find_roles(graph, sizes)
+        self.values: set[int] = set()
+        self.count = len(graph.leaves)
+        self.readers: list[set[int]] = [set() for _ in self.roles]
+        self.owners = list(range(len(self.roles)))
+        self.forced: set[int] = set()
+        self.wanted: set[int] = set()
+        self.lookups: dict[int, list[int]] = {}
+        self.costs = self.find_costs()
+        self.find()
+
+    def find_costs(self) -> list[int]:
+        """What computing each value in place costs, with what it is computed of."""
+        costs = [0] * len(self.roles)
+        for value, equation in enumerate(self.graph.equations, self.count):
+            if self.roles[value] in (Role.MAP, Role.VIEW) and self.sizes.flat[value]:
+                below = sum([costs[source] for source in equation.inputs])
+                costs[value] = min(cost_of(equation.primitive) + below, 1000)
+        return costs
+
+    def find(self) -> None:
+        """Go through the values from the last to the first."""
+        for value, role in enumerate(self.roles):
+            plain = role is Role.VIEW and is_plain(self.graph, self.sizes, value)
+            if plain or role is Role.ALIAS:
+                owner = self.owners[self.graph.equations[value - self.count].inputs[0]]
+                self.owners[value] = value if self.roles[owner] is Role.LITERAL else owner
+        for result in self.graph.results:
+            self.force(result)
+            self.readers[self.owners[result]].add(-1)
+            self.readers[result].add(-1)
+        for value in range(len(self.roles) - 1, self.count - 1, -1):
+            if self.readers[value] or value in self.forced:
+                self.visit(value)
+
+    def force(self, value: int) -> None:
+        """The value must be in memory."""
+        owner = self.owners[value]
+        if self.roles[owner] is not Role.LEAF:
+            self.forced.add(owner)
+
+    def visit(self, value: int) -> None:
+        """Decide on one value, whose readers are known."""
+        equation = self.graph.equations[value - self.count]
+        role, readers = self.roles[value], self.readers[value]
+        if role in (Role.MAP, Role.VIEW) and not self.is_root(value):
+            if role is Role.VIEW:
+                self.look_through(equation, value)
+            self.require_places(value, equation)
+            for source in equation.inputs:
+                self.readers[source] |= readers
+            return
+        self.values.add(value)
+        self.require_places(value, equation)
+        for source in equation.inputs:
+            self.readers[source].add(value)
+            composite = any(len(atoms) > 1 for atoms in self.sizes.axes[source])
+            if role is Role.HOST or (equation.primitive.name == "pad" and composite):
+                self.force(source)
+            if role is Role.CONTRACT:
+                self.force(self.base(source))
+        if role is Role.ALIAS:
+            self.force(equation.inputs[0])
+        if role is Role.VIEW:
+            self.look_through(equation, value)
+
+    def require_places(self, value: int, equation: Equation) -> None:
+        """What a take or gather reads is in memory, and its places where they can be checked."""
+        name = equation.primitive.name
+        if name in LOOKUPS and self.roles[value] is Role.MAP:
+            self.force(equation.inputs[0])
+        elif name not in ("put", "scatter") or self.roles[value] is not Role.WRITE:
+            return
+        self.lookups[value] = [self.place_base(place) for place in places_of(equation)]
+        for place in self.lookups[value]:
+            self.force(place)
+
+    def place_base(self, value: int) -> int:
+        """A value with the same numbers as these places, maybe in another order."""
+        while self.roles[value] is Role.VIEW:
+            equation = self.graph.equations[value - self.count]
+            if equation.primitive.name not in ("reshape", "permute", "expand"):
+                break
+            inner = equation.inputs[0]
+            if self.roles[inner] is Role.LITERAL:
+                break
+            value = inner
+        return value
+
+    def base(self, value: int) -> int:
+        """The value behind views; a view of a literal is materialised itself."""
+        inner = value
+        while self.roles[inner] is Role.VIEW:
+            inner = self.graph.equations[inner - self.count].inputs[0]
+        return value if self.roles[inner] is Role.LITERAL else inner
+
+    def is_root(self, value: int) -> bool:
+        """Whether an elementwise value or a view gets a place of its own."""
+        if value in self.forced:
+            return True
+        if self.roles[value] is Role.VIEW:
+            return value in self.wanted
+        if value in self.wanted and self.costs[value] > 1:
+            return True
+        readers = self.readers[value]
+        if len(readers) < 2 or not self.sizes.flat[value]:
+            return False
+        return self.costs[value] > _CHEAP or len(readers) > _MOST_READERS
+
+    def look_through(self, equation: Equation, value: int) -> None:
+        """A view that repeats elements or cuts products of atoms wants its operand computed."""
+        source = equation.inputs[0]
+        name = equation.primitive.name
+        repeats = name == "window" or (
+            name == "expand" and 0 < len(self.sizes.flat[source]) < len(self.sizes.flat[value])
+        )
+        cuts = name in ("slice", "window") and any(len(a) > 1 for a in self.sizes.axes[source])
+        if cuts:
+            self.force(source)
+        elif repeats and self.costs[source] > _CHEAP:
+            inner = source
+            while self.roles[inner] is Role.VIEW:
+                inner = self.graph.equations[inner - self.count].inputs[0]
+            self.wanted.add(inner)
+
+
+def places_of(equation: Equation) -> tuple[int, ...]:
+    """The operands of an indexing primitive that name places."""
+    name, inputs = equation.primitive.name, equation.inputs
+    return inputs[1:2] if name == "scatter" else inputs[2:] if name == "put" else inputs[1:]
+
+
+def place_indices(equation: Equation, sizes: Sizes, index: Index) -> list[tuple[int, Index]]:
+    """The places that a take or gather reads at an index, each with its own index."""
+    places = places_of(equation)
+    count = len(sizes.flat[places[0]])
+    return [(place, None if index is None else index[:count]) for place in places]
+
+
+def move_index(equation: Equation, sizes: Sizes, view: int, index: Index) -> Index:
+    """Where a permute, expand or reshape reads its operand, given where it is read itself."""
+    if index is None:
+        return None
+    name, source = equation.primitive.name, equation.inputs[0]
+    if name == "reshape" or name in REDUCTIONS:
+        return index
+    parts, position = [], 0
+    for atoms in sizes.axes[view]:
+        parts.append(index[position : position + len(atoms)])
+        position += len(atoms)
+    if name == "permute":
+        order = sorted(range(len(parts)), key=lambda axis: equation.attributes[axis])
+        return tuple([place for axis in order for place in parts[axis]])
+    if name == "expand":
+        moved: list[int] = []
+        for axis, atoms in zip(equation.attributes, sizes.axes[source], strict=True):
+            moved += parts[axis] if atoms else ()
+        return tuple(moved)
+    return None
