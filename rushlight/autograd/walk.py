@@ -8,7 +8,7 @@ a leaf: tensor hooks, capture or accumulation into `.grad`, post-accumulate hook
 from __future__ import annotations
 
 import heapq
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from rushlight.autograd.anomaly import watched
@@ -16,8 +16,10 @@ from rushlight.autograd.errors import explain_freed, explain_shape
 from rushlight.autograd.node import AccumulateGrad, Edge, GradNode
 from rushlight.autograd.saved import run_packed
 from rushlight.graph.creation import literal
-from rushlight.graph.movement import expand
+from rushlight.graph.elementwise import add
+from rushlight.graph.movement import expand, reshape
 from rushlight.graph.recorder import recorder
+from rushlight.graph.reduction import sum_
 from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
 
 
@@ -117,7 +119,12 @@ class Walk:
         if arrived is None:
             arrived = self.arrived[node] = [None] * len(node.output_specs)
         held = arrived[output]
-        arrived[output] = grad if held is None else held + grad
+        if held is None:
+            arrived[output] = grad
+        elif modes.grad:
+            arrived[output] = held + grad
+        else:
+            arrived[output] = wrap(add(node_of(held), node_of(grad)))
 
     def _visit(self, node: GradNode, ready: list) -> None:
         """Run one node; the nodes that became ready by it are pushed to `ready`."""
@@ -198,9 +205,13 @@ def fit(grad: Any, node: GradNode, output: int, source: GradNode | None) -> Tens
             f"Expected each gradient that {maker} returns to be a Tensor or None."
         )
     if have.shape != want.shape:
-        if not _expandable(want.shape, have.shape):
+        axes = repeated_axes(want.shape, have.shape)
+        if axes is None:
             raise RuntimeError(explain_shape(source, (node, output), have, want))
-        grad = grad.sum_to_size(want.shape)
+        if modes.grad:
+            grad = grad.sum_to_size(want.shape)
+        else:
+            grad = wrap(reshape(sum_(node_of(grad), axes), want.shape))
     if have.dtype is not want.dtype:
         if have.dtype.is_complex and not want.dtype.is_complex:
             grad = grad.real
@@ -208,11 +219,14 @@ def fit(grad: Any, node: GradNode, output: int, source: GradNode | None) -> Tens
     return grad
 
 
-def _expandable(small: tuple, large: tuple) -> bool:
-    if len(small) > len(large):
-        return False
-    tail = large[len(large) - len(small) :]
-    return all(a in (1, b) for a, b in zip(small, tail, strict=True))
+@lru_cache(maxsize=4096)
+def repeated_axes(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Over which axes of `large` to sum to undo a broadcast of `small`; None if it was none."""
+    added = len(large) - len(small)
+    if added < 0 or any(a not in (1, b) for a, b in zip(small, large[added:], strict=True)):
+        return None
+    repeated = [i for i, a in enumerate(small, added) if a == 1 and large[i] != 1]
+    return (*range(added), *repeated)
 
 
 def _call_hooks(hooks: dict, grad: Tensor | None, what: str) -> Tensor | None:

@@ -21,33 +21,34 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        self._free: dict[int, list[tuple[np.ndarray, int]]] = {}
+        self._free: dict[int, list[tuple[np.ndarray, int, int]]] = {}
         self._bytes = 0
 
-    def take(self, nbytes: int) -> tuple[np.ndarray, int, int]:
-        """Memory for `nbytes`, its 64-byte aligned address, and its rounded capacity."""
+    def take(self, nbytes: int) -> tuple[np.ndarray, int, int, int]:
+        """Memory for `nbytes`: its array, 64-byte aligned address, offset and capacity."""
         capacity = _round_up(nbytes)
         free = self._free.get(capacity)
         if free:
             try:
-                memory, address = free.pop()
+                memory, address, offset = free.pop()
             except IndexError:  # another thread took the last one
                 pass
             else:
                 self._bytes -= capacity
-                return memory, address, capacity
+                return memory, address, offset, capacity
         try:
             memory = np.empty(capacity + ALIGNMENT, np.uint8)
         except MemoryError:
             self.clear()
             memory = np.empty(capacity + ALIGNMENT, np.uint8)
         start = memory.ctypes.data
-        return memory, start + -start % ALIGNMENT, capacity
+        offset = -start % ALIGNMENT
+        return memory, start + offset, offset, capacity
 
-    def give(self, memory: np.ndarray, address: int, capacity: int) -> None:
+    def give(self, memory: np.ndarray, address: int, offset: int, capacity: int) -> None:
         """Take memory back that nobody refers to any more."""
         if self._bytes + capacity <= _MOST_POOLED_BYTES:
-            self._free.setdefault(capacity, []).append((memory, address))
+            self._free.setdefault(capacity, []).append((memory, address, offset))
             self._bytes += capacity
 
     def clear(self) -> None:
@@ -76,13 +77,12 @@ class Buffer:
     __slots__ = ("__weakref__", "address", "capacity", "memory", "nbytes", "offset")
 
     def __init__(self, nbytes: int):
-        self.memory, self.address, self.capacity = POOL.take(nbytes)
-        self.offset = self.address - self.memory.__array_interface__["data"][0]
+        self.memory, self.address, self.offset, self.capacity = POOL.take(nbytes)
         self.nbytes = nbytes
 
     def __del__(self, give=POOL.give, references=sys.getrefcount) -> None:
         if self.capacity and references(self.memory) == _UNSHARED:
-            give(self.memory, self.address, self.capacity)
+            give(self.memory, self.address, self.offset, self.capacity)
 
     @property
     def is_exported(self) -> bool:

@@ -73,12 +73,15 @@ class Recorder:
     def soft_cut(self) -> None:
         """Compute what is pending if it has grown large."""
         pending = self.pending
-        for node in pending[self._measured :]:
-            self._bytes += node.spec.nbytes
-            self._operations += _operations(node)
-            for source in node.inputs:
-                if source.primitive is INPUT:
-                    self._bytes += source.spec.nbytes
+        new = pending[self._measured :]
+        self._bytes += sum([node.spec.nbytes for node in new])
+        self._bytes += sum(
+            [s.spec.nbytes for node in new for s in node.inputs if s.primitive is INPUT]
+        )
+        self._operations += sum([node.spec.size for node in new])
+        self._operations += sum(
+            [_products(node) for node in new if node.primitive.family == "contraction"]
+        )
         self._measured = len(pending)
         if (
             self._measured > SOFT_NODES
@@ -205,10 +208,8 @@ def _evaluate_now(node: Node) -> None:
     node.inputs = ()
 
 
-def _operations(node: Node) -> int:
-    """About how many arithmetic operations a node takes."""
-    if node.primitive.family != "contraction":
-        return node.spec.size
+def _products(node: Node) -> int:
+    """How many multiplications and additions a contraction takes."""
     left = node.inputs[0].spec.shape
     contracted = 1
     for axis in node.attributes[2]:
