@@ -11,6 +11,7 @@ from rushlight.engines.cpu.values import Value
 from rushlight.graph.dtype import DType, int64
 
 _UNROLLED = 4
+_MOST_SUMS_UNROLLED = 16  # with more sums in registers, unrolled loads would push some out
 
 
 @dataclass
@@ -66,10 +67,11 @@ def _emit_sums(f: Function, tile: Tile, rows: int) -> None:
     a, b, count, target, stride, partial, adds = f.parameters
     zero = f.constant(0, tile.dtype, tile.lanes)
     sums = [[f.variable(zero) for _ in range(tile.vectors)] for _ in range(rows)]
-    whole = (count // _UNROLLED) * _UNROLLED
-    with f.loop(0, whole, _UNROLLED) as k:
+    unrolled = _UNROLLED if tile.rows * tile.vectors <= _MOST_SUMS_UNROLLED else 1
+    whole = (count // unrolled) * unrolled
+    with f.loop(0, whole, unrolled) as k:
         left, right = f.at(tile.dtype, a, k * tile.rows), f.at(tile.dtype, b, k * tile.columns)
-        for i in range(_UNROLLED):
+        for i in range(unrolled):
             _accumulate(f, tile, sums, left, right, i)
     with f.loop(whole, count) as k:
         left, right = f.at(tile.dtype, a, k * tile.rows), f.at(tile.dtype, b, k * tile.columns)
