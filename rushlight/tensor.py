@@ -71,12 +71,13 @@ modes = Modes()
 class Cell:
     """The storage that a tensor shares with its views, its `.data` and its detached selves."""
 
-    __slots__ = ("__weakref__", "foreign", "node", "version")
+    __slots__ = ("__weakref__", "foreign", "node", "strides", "version")
 
     def __init__(self, node: Node, foreign: np.ndarray | weakref.ref | None = None):
         self.node = node
         self.version = 0
         self.foreign = foreign
+        self.strides: tuple[int, ...] | None = None  # of the whole, where not C order
 
     def write(self, node: Node) -> None:
         """Give all tensors of this cell a new value."""
@@ -216,8 +217,8 @@ class Tensor:
         """Logical strides and offset, as PyTorch would lay the tensor out."""
         if not self._chain:
             return self._strides or contiguous_strides(self._spec.shape), 0
-        root = self._cell.node.spec
-        shape, strides, offset = root.shape, contiguous_strides(root.shape), 0
+        shape, offset = self._cell.node.spec.shape, 0
+        strides = self._cell.strides or contiguous_strides(shape)
         for operation, arguments in self._chain:
             shape, strides, offset = operation.layout(shape, strides, offset, *arguments)
         return strides, offset
@@ -485,6 +486,7 @@ def ensure_cell(tensor: Tensor) -> Cell:
     cell = tensor._cell
     if cell is None:
         cell = tensor._cell = Cell(tensor._node)
+        cell.strides = tensor._strides
         tensor._node = None
     return cell
 

@@ -122,6 +122,7 @@ def _copied_cell(cell: Cell, memo: dict) -> Cell:
     found = memo.get(id(cell))
     if found is None:
         found = memo[id(cell)] = Cell(cell.node)
+        found.strides = cell.strides
         memo.setdefault(id(memo), []).append(cell)
     return found
 
