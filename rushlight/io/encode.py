@@ -53,8 +53,8 @@ class _Encoder:
             raise TypeError(
                 "save(): Expected tensors, arrays, numbers, texts, bytes, None, and dicts, lists, "
                 f"tuples and sets of them.\nActual: {show(place)} is of type {name}.\nObjects of "
-                "other classes are refused, since only code could build them again: save their numbers, "
-                "such as their state_dict()."
+                "other classes are refused, since only code could build them again: save their "
+                "numbers, such as their state_dict()."
             )
         return way(self, value, place)
 

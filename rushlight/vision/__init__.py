@@ -1,7 +1,7 @@
-"""Images: datasets and transforms, where a user of torchvision looks for them."""
+"""Images: datasets, models and transforms, where a user of torchvision looks for them."""
 
-from rushlight.vision import datasets, transforms
+from rushlight.vision import datasets, models, transforms
 from rushlight.vision.datasets import MNIST
 from rushlight.vision.digits import Digits
 
-__all__ = ["MNIST", "Digits", "datasets", "transforms"]
+__all__ = ["MNIST", "Digits", "datasets", "models", "transforms"]
