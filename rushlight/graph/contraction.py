@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rushlight.graph.node import Node, Primitive
 from rushlight.graph.recorder import record
 from rushlight.graph.spec import Spec
@@ -9,12 +11,13 @@ from rushlight.graph.spec import Spec
 Axes = tuple[int, ...]
 
 
-def _result_shape(a: Spec, b: Spec, attributes: tuple) -> tuple[int, ...]:
+@lru_cache(maxsize=4096)
+def _result(a: Spec, b: Spec, attributes: tuple) -> Spec:
     batch_a, batch_b, over_a, over_b = attributes
     batch = [a.shape[axis] for axis in batch_a]
     rows = [n for axis, n in enumerate(a.shape) if axis not in batch_a and axis not in over_a]
     columns = [n for axis, n in enumerate(b.shape) if axis not in batch_b and axis not in over_b]
-    return (*batch, *rows, *columns)
+    return a.with_shape((*batch, *rows, *columns))
 
 
 def _infer_contract(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
@@ -23,7 +26,7 @@ def _infer_contract(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec)
     for left, right in zip((*batch_a, *over_a), (*batch_b, *over_b), strict=True):
         if a.shape[left] != b.shape[right] or a.dtype is not b.dtype:
             raise ValueError(f"contraction of {a} with {b} by {attributes}")
-    return a.with_shape(_result_shape(a, b, attributes))
+    return _result(a, b, attributes)
 
 
 CONTRACT = Primitive("contract", "contraction", _infer_contract)
@@ -38,5 +41,4 @@ def contract(
     float16 and bfloat16 accumulate in float32; integers wrap.
     """
     attributes = batch_a, batch_b, over_a, over_b
-    spec = a.spec.with_shape(_result_shape(a.spec, b.spec, attributes))
-    return record(CONTRACT, (a, b), attributes, (), spec)
+    return record(CONTRACT, (a, b), attributes, (), _result(a.spec, b.spec, attributes))

@@ -25,7 +25,7 @@ def literal(value: bool | int | float | complex, dtype: DType) -> Node:
 
     Numbers that come from the caller are `number`s: a literal of each would be a program of each.
     """
-    key = type(value), value, dtype, str(value)
+    key = type(value), value or repr(value), dtype  # 0.0 equals -0.0, their words do not
     found = _literals.get(key)
     if found is None:
         found = _literals[key] = Node(LITERAL, (), (value,), (), spec_of((), dtype))
