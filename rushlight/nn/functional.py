@@ -1,32 +1,24 @@
 """Functions of networks without state, under PyTorch's names; `import ... as F` is the custom."""
 
+# ruff: noqa: F401 - this file hands names on
+
 from __future__ import annotations
 
 from typing import Any
 
+from rushlight.ops import rectifier
 from rushlight.ops.activation import (
     celu,
     elu,
     gelu,
     glu,
-    hardshrink,
-    hardsigmoid,
-    hardswish,
-    hardtanh,
-    leaky_relu,
     logsigmoid,
     mish,
-    prelu,
-    relu,
-    relu6,
-    rrelu,
     selu,
     silu,
     softplus,
-    softshrink,
     softsign,
     tanhshrink,
-    threshold,
 )
 from rushlight.ops.adaptive import (
     adaptive_avg_pool1d,
@@ -82,6 +74,7 @@ from rushlight.ops.margin import (
     triplet_margin_with_distance_loss,
 )
 from rushlight.ops.matmul import bilinear, linear
+from rushlight.ops.multihead import multi_head_attention_forward
 from rushlight.ops.norm import (
     batch_norm,
     group_norm,
@@ -101,6 +94,19 @@ from rushlight.ops.pool import (
     max_pool3d,
 )
 from rushlight.ops.probability import gumbel_softmax, log_softmax, softmax, softmin
+from rushlight.ops.rectifier import (
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    prelu,
+    relu,
+    relu6,
+    rrelu,
+    softshrink,
+    threshold,
+)
 from rushlight.tensor import Tensor
 
 
@@ -155,8 +161,6 @@ def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     return celu(input, alpha, inplace=True)
 
 
-def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:  # noqa: F811
     """threshold in place."""
-    from rushlight.ops.activation import threshold as function
-
-    return function(input, threshold, value, inplace=True)
+    return rectifier.threshold(input, threshold, value, inplace=True)

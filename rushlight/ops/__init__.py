@@ -33,8 +33,8 @@ FAMILIES = (
 )
 FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "creation", "ranges")
 FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing")
-FAMILIES += ("einsum", "activation", "conv", "pool", "adaptive", "norm", "margin", "padding")
-FAMILIES += ("dropout", "image", "ctc")
+FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "norm", "margin")
+FAMILIES += ("padding", "dropout", "image", "ctc")
 
 FUNCTIONS: dict[str, Callable] = {}
 

@@ -1,4 +1,4 @@
-"""Activation functions.
+"""Smooth activation functions.
 
 16-bit inputs are computed in float32 and rounded once.  `inplace=True` writes the result into the
 input.
@@ -13,11 +13,11 @@ from rushlight.autograd.inplace import write
 from rushlight.autograd.operation import Operation
 from rushlight.graph import elementwise as e
 from rushlight.graph.creation import literal, number
-from rushlight.graph.dtype import DType, bool_, float32
+from rushlight.graph.dtype import float32
 from rushlight.graph.node import Node
 from rushlight.ops.check import check_axis, check_floating, check_tensor, describe, fail
 from rushlight.ops.compare import Compare, Where, where
-from rushlight.ops.constants import constant
+from rushlight.ops.constants import constant, constants_like
 from rushlight.ops.reduce import wide
 from rushlight.tensor import Tensor
 
@@ -46,48 +46,6 @@ def kept(mask: Tensor, x: Tensor) -> Tensor:
 def _sigmoid(x: Node) -> Node:
     one = literal(1, x.spec.dtype)
     return e.div(one, e.add(one, e.unary(e.EXP, e.neg(x))))
-
-
-class Relu(Operation):
-    """The larger of x and 0."""
-
-    def forward(ctx, x: Node) -> Node:
-        ctx.save_outputs(0)
-        return e.binary(e.MAXIMUM, x, literal(0, x.spec.dtype))
-
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (y,) = ctx.saved
-        return kept(is_above(y), grad)
-
-
-class LeakyRelu(Operation):
-    """x above 0, slope * x below."""
-
-    def forward(ctx, x: Node, slope: float) -> Node:
-        ctx.save_inputs(0)
-        ctx.slope = slope
-        dtype = x.spec.dtype
-        above = e.compare(e.GT, x, literal(0, dtype))
-        return e.where(above, x, e.mul(x, number(slope, dtype)))
-
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved
-        return where(is_above(x), grad, grad * ctx.slope)
-
-
-class Hardtanh(Operation):
-    """x limited to [low, high]; the gradient flows strictly between."""
-
-    def forward(ctx, x: Node, low: float, high: float) -> Node:
-        ctx.save_inputs(0)
-        ctx.bounds = low, high
-        dtype = x.spec.dtype
-        return e.binary(e.MINIMUM, e.binary(e.MAXIMUM, x, number(low, dtype)), number(high, dtype))
-
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved
-        low, high = ctx.bounds
-        return kept((x > low) & (x < high), grad)
 
 
 class Elu(Operation):
@@ -125,7 +83,7 @@ class Gelu(Operation):
     def backward(ctx, grad: Tensor) -> Tensor:
         (x,) = ctx.saved
         x = widened(x)
-        half, one, root, density = _constants(x, 0.5, 1, _ROOT_HALF, _DENSITY)
+        half, one, root, density = constants_like(x, 0.5, 1, _ROOT_HALF, _DENSITY)
         probability = ((x * root).erf() + one) * half
         return grad * (probability + x * ((-half * x * x).exp() * density))
 
@@ -145,7 +103,7 @@ class GeluTanh(Operation):
     def backward(ctx, grad: Tensor) -> Tensor:
         (x,) = ctx.saved
         x = widened(x)
-        half, one, scale, cubic = _constants(x, 0.5, 1, _TANH_SCALE, _TANH_CUBIC)
+        half, one, scale, cubic = constants_like(x, 0.5, 1, _TANH_SCALE, _TANH_CUBIC)
         square = x * x * cubic
         tangent = (x * (one + square) * scale).tanh()
         slope = (one - tangent * tangent) * (one + square * constant(3, x._spec.dtype)) * scale
@@ -153,10 +111,6 @@ class GeluTanh(Operation):
 
     def name(self) -> str:
         return "GeluBackward0"
-
-
-def _constants(x: Tensor, *values: float) -> list[Tensor]:
-    return [constant(value, x._spec.dtype) for value in values]
 
 
 class Silu(Operation):
@@ -170,7 +124,7 @@ class Silu(Operation):
     def backward(ctx, grad: Tensor) -> Tensor:
         (x,) = ctx.saved
         x = widened(x)
-        (one,) = _constants(x, 1)
+        (one,) = constants_like(x, 1)
         gate = x.sigmoid()
         return grad * (gate * (one + x * (one - gate)))
 
@@ -186,7 +140,7 @@ class Mish(Operation):
     def backward(ctx, grad: Tensor) -> Tensor:
         (x,) = ctx.saved
         x = widened(x)
-        (one,) = _constants(x, 1)
+        (one,) = constants_like(x, 1)
         tangent = softplus(x).tanh()
         return grad * (tangent + x * (one - tangent * tangent) * x.sigmoid())
 
@@ -195,41 +149,6 @@ def _softplus(x: Node) -> Node:
     """log(1 + exp(x)) without overflow: max(x, 0) + log1p(exp(-|x|))."""
     rest = e.unary(e.LOG1P, e.unary(e.EXP, e.neg(e.unary(e.ABS, x))))
     return e.add(e.binary(e.MAXIMUM, x, literal(0, x.spec.dtype)), rest)
-
-
-class Hardswish(Operation):
-    """x * min(max(x + 3, 0), 6) / 6."""
-
-    def forward(ctx, x: Node) -> Node:
-        ctx.save_inputs(0)
-        dtype, x = x.spec.dtype, wide(x)
-        return e.cast(e.mul(x, _hard_gate(x)), dtype)
-
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved
-        x = widened(x)
-        third, half = _constants(x, 1 / 3, 0.5)
-        inner = where(is_above(x, -3), grad * (x * third + half), 0)
-        return where(x >= constant(3, x._spec.dtype), grad, inner)
-
-
-def _hard_gate(x: Node) -> Node:
-    zero, three, six = [literal(n, x.spec.dtype) for n in (0, 3, 6)]
-    return e.div(e.binary(e.MINIMUM, e.binary(e.MAXIMUM, e.add(x, three), zero), six), six)
-
-
-class Hardsigmoid(Operation):
-    """min(max(x + 3, 0), 6) / 6."""
-
-    def forward(ctx, x: Node) -> Node:
-        ctx.save_inputs(0)
-        dtype, x = x.spec.dtype, wide(x)
-        return e.cast(_hard_gate(x), dtype)
-
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved
-        inside = is_above(x, -3) & (x < constant(3, x._spec.dtype))
-        return kept(inside, grad * constant(1 / 6, grad._spec.dtype))
 
 
 class LogSigmoid(Operation):
@@ -264,88 +183,37 @@ class Softplus(Operation):
         return where(scaled > threshold, grad, grad * scaled.sigmoid())
 
 
-class Threshold(Operation):
-    """x above a threshold, else a value."""
-
-    def forward(ctx, x: Node, threshold: float, value: float) -> Node:
-        ctx.save_inputs(0)
-        ctx.threshold = threshold
-        dtype = x.spec.dtype
-        below = e.compare(e.LE, x, number(threshold, dtype))
-        return e.where(below, number(value, dtype), x)
-
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved
-        return where(x <= ctx.threshold, 0, grad)
-
-
 # ---------------------------------------------------------------------------------------- functions
-def _finish(name: str, input: Tensor, result: Tensor, inplace: bool) -> Tensor:
+def finish(name: str, input: Tensor, result: Tensor, inplace: bool) -> Tensor:
+    """The result, written into the input if it is to be in place."""
     return write(input, result, f"{name}_") if inplace else result
 
 
-def _check(name: str, input: Any) -> Tensor:
+def check_input(name: str, input: Any) -> Tensor:
+    """The input if it is a floating point tensor."""
     check_tensor(name, "input", input)
     check_floating(name, input)
     return input
 
 
-def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """The larger of each element and 0.
-
-    >>> import rushlight as rl
-    >>> rl.relu(rl.tensor([-1.0, 2.0]))
-    tensor([0., 2.])
-    """
-    if check_tensor("relu", "input", input)._spec.dtype is bool_:
-        raise RuntimeError("Boolean inputs not supported for relu")
-    return _finish("relu", input, Relu.apply((input,)), inplace)
-
-
-def hardtanh(
-    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
-) -> Tensor:
-    """input limited to [min_val, max_val]; the gradient flows strictly between."""
-    check_tensor("hardtanh", "input", input)
-    if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
-    low, high = [_same_kind(value, input._spec.dtype) for value in (min_val, max_val)]
-    return _finish("hardtanh", input, Hardtanh.apply((input,), low, high), inplace)
-
-
-def _same_kind(value: float, dtype: DType) -> float | int:
-    return value if dtype.is_floating_point else int(value)
-
-
-def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """input limited to [0, 6]."""
-    return hardtanh(input, 0.0, 6.0, inplace)
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """input above 0, negative_slope * input below."""
-    result = LeakyRelu.apply((_check("leaky_relu", input),), negative_slope)
-    return _finish("leaky_relu", input, result, inplace)
-
-
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input above 0, alpha * (exp(input) - 1) below."""
-    result = Elu.apply((_check("elu", input),), alpha, 1.0, 1.0)
-    return _finish("elu", input, result, inplace)
+    result = Elu.apply((check_input("elu", input),), alpha, 1.0, 1.0)
+    return finish("elu", input, result, inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """The self-normalising elu (Klambauer et al., 2017)."""
-    result = Elu.apply((_check("selu", input),), _SELU_ALPHA, _SELU_SCALE, 1.0)
-    return _finish("selu", input, result, inplace)
+    result = Elu.apply((check_input("selu", input),), _SELU_ALPHA, _SELU_SCALE, 1.0)
+    return finish("selu", input, result, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input above 0, alpha * (exp(input / alpha) - 1) below: continuous in its derivative."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    result = Elu.apply((_check("celu", input),), alpha, 1.0, 1.0 / alpha)
-    return _finish("celu", input, result, inplace)
+    result = Elu.apply((check_input("celu", input),), alpha, 1.0, 1.0 / alpha)
+    return finish("celu", input, result, inplace)
 
 
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
@@ -353,46 +221,27 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
     operation = Gelu if approximate == "none" else GeluTanh
-    return operation.apply((_check("gelu", input),))
+    return operation.apply((check_input("gelu", input),))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input * sigmoid(input)."""
-    return _finish("silu", input, Silu.apply((_check("silu", input),)), inplace)
+    return finish("silu", input, Silu.apply((check_input("silu", input),)), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """input * tanh(softplus(input))."""
-    return _finish("mish", input, Mish.apply((_check("mish", input),)), inplace)
-
-
-def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """input * relu6(input + 3) / 6."""
-    return _finish("hardswish", input, Hardswish.apply((_check("hardswish", input),)), inplace)
-
-
-def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """relu6(input + 3) / 6."""
-    result = Hardsigmoid.apply((_check("hardsigmoid", input),))
-    return _finish("hardsigmoid", input, result, inplace)
+    return finish("mish", input, Mish.apply((check_input("mish", input),)), inplace)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """log(sigmoid(input)) without underflow."""
-    return LogSigmoid.apply((_check("logsigmoid", input),))
+    return LogSigmoid.apply((check_input("logsigmoid", input),))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """log(1 + exp(beta * input)) / beta; the input itself where beta * input > threshold."""
-    return Softplus.apply((_check("softplus", input),), beta, threshold)
-
-
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """input above a threshold, else a value."""
-    check_tensor("threshold", "input", input)
-    kind = input._spec.dtype
-    result = Threshold.apply((input,), _same_kind(threshold, kind), _same_kind(value, kind))
-    return _finish("threshold", input, result, inplace)
+    return Softplus.apply((check_input("softplus", input),), beta, threshold)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -403,23 +252,6 @@ def softsign(input: Tensor) -> Tensor:
 def tanhshrink(input: Tensor) -> Tensor:
     """input - tanh(input)."""
     return input - input.tanh()
-
-
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """0 from -lambd to lambd, else the input."""
-    _check("hardshrink", input)
-    return where((input >= -lambd) & (input <= lambd), 0, input)
-
-
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """The input moved towards 0 by lambd, and 0 within."""
-    _check("softshrink", input)
-    if lambd < 0:
-        raise RuntimeError(
-            f"lambda must be greater or equal to 0, but found to be {lambd}.\nIn softshrink."
-        )
-    below = where(input < -lambd, input + lambd, input * 0)
-    return where(input > lambd, input - lambd, below)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -434,38 +266,5 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return first * second.sigmoid()
 
 
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """input above 0, weight * input below; one weight, or one for each channel (dimension 1)."""
-    if weight._spec.dtype is not input._spec.dtype:
-        words = f"prelu: Type promoting not supported. Got {input.dtype.name} and "
-        raise RuntimeError(words + weight.dtype.name)
-    if weight.numel() != 1:
-        channels = input.shape[1] if input.dim() > 1 else 1
-        if weight.numel() != channels:
-            words = "Mismatch of parameter numbers and input channel size. Found parameter numbers "
-            words += f"= {weight.numel()} and channel size = {channels}."
-            fail(RuntimeError, "prelu", words, f"1 or {channels} weights", describe(weight))
-    shape = (1, -1, *(1,) * (input.dim() - 2)) if input.dim() > 1 else (-1,) * input.dim()
-    return where(is_above(input), input, weight.reshape(shape) * input)
-
-
-def rrelu(
-    input: Tensor,
-    lower: float = 1.0 / 8,
-    upper: float = 1.0 / 3,
-    training: bool = False,
-    inplace: bool = False,
-) -> Tensor:
-    """A leaky relu whose slope is drawn from [lower, upper] in training, else their mean."""
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
-    from rushlight.ops.random import rand_like
-
-    slope = rand_like(input) * (upper - lower) + lower
-    return _finish("rrelu", input, where(is_above(input), input, input * slope), inplace)
-
-
-_NAMES = (relu, selu, celu, threshold, prelu, rrelu, hardshrink)
-FUNCTIONS = {function.__name__: function for function in _NAMES}
-METHODS = {"relu": relu, "prelu": prelu, "hardshrink": hardshrink}
-INPLACE = ("relu",)
+FUNCTIONS = {"selu": selu, "celu": celu}
+METHODS: dict[str, Any] = {}

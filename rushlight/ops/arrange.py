@@ -127,8 +127,9 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return Roll.apply((input,), shifts, axes)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *axes: Any, dims: Any = ()) -> Tensor:
     """The order along each of `dims` turned round; a copy, as in PyTorch."""
+    dims = axes or _tuple(dims)
     if len(dims) == 1 and isinstance(dims[0], (tuple, list)):
         dims = tuple(dims[0])
     axes = tuple([check_axis("flip", dim, input.dim()) for dim in dims])
@@ -152,7 +153,7 @@ def flipud(input: Tensor) -> Tensor:
 
 
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
-    """Turned by 90 degrees k times, in the plane of two dimensions, from the first to the second."""
+    """Turned by 90 degrees k times, in the plane of two dimensions from first to second."""
     first, second = [check_axis("rot90", dim, input.dim()) for dim in dims]
     if first == second:
         raise RuntimeError("expected rotation dims to be different")

@@ -59,7 +59,8 @@ def _check(
     name = "scaled_dot_product_attention"
     if is_causal and attn_mask is not None:
         raise RuntimeError(
-            "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True"
         )
     if min(query.dim(), key.dim(), value.dim()) < 2:
         words = "query, key, and value must be at least 2 dimensional"
@@ -70,11 +71,10 @@ def _check(
         words = "Expected query, key, and value to have the same dtype, but got query.dtype: "
         words += f"{query.dtype.name} key.dtype: {key.dtype.name} and value.dtype: "
         raise RuntimeError(f"{words}{value.dtype.name} instead.\nIn {name}.")
-    if attn_mask is not None and attn_mask._spec.dtype is not bool_:
-        if attn_mask._spec.dtype is not query._spec.dtype:
-            words = "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-            words += f"attn_mask.dtype: {attn_mask.dtype.name} and query.dtype: {query.dtype.name}"
-            raise RuntimeError(f"{words} instead.\nIn {name}.")
+    if attn_mask is not None and attn_mask._spec.dtype not in (bool_, query._spec.dtype):
+        words = "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+        words += f"attn_mask.dtype: {attn_mask.dtype.name} and query.dtype: {query.dtype.name}"
+        raise RuntimeError(f"{words} instead.\nIn {name}.")
 
 
 def _repeat_heads(tensor: Tensor, heads: int) -> Tensor:

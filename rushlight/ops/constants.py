@@ -17,3 +17,8 @@ def constant(value: bool | int | float, dtype: DType) -> Tensor:
 def filled(value: bool | int | float, spec: Spec) -> Tensor:
     """A tensor of this shape and dtype full of a number in our source."""
     return wrap(expand(literal(value, spec.dtype), spec.shape))
+
+
+def constants_like(x: Tensor, *values: float) -> list[Tensor]:
+    """Numbers in our source as 0-d tensors of x's dtype."""
+    return [constant(value, x._spec.dtype) for value in values]

@@ -99,7 +99,7 @@ def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """alpha_dropout of whole channels (dimension 1)."""
-    if input.dim() < 2:
+    if input.dim() < 2 and training:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     shape = (*input.shape[:2], *(1,) * (input.dim() - 2))
     return _alpha("feature_alpha_dropout", input, p, training, inplace, shape)

@@ -63,7 +63,7 @@ def _sublists(arguments: tuple) -> tuple[list[Tensor], list, list | None]:
 
 
 def _spell_out(labels: list[int | None], tensor: Tensor, operand: int) -> list[int]:
-    """The labels with those of the dimensions that the ellipsis covers: negative, from the right."""
+    """The labels with negative ones for what the ellipsis covers, counted from the right."""
     named = len(labels) - (None in labels)
     covered = tensor.dim() - named
     if covered < 0 or (covered and None not in labels):
@@ -215,7 +215,8 @@ def _product(operands: list[tuple[Tensor, list[int]]], result: list[int]) -> Ten
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sums of products over several dimensions of both.
 
-    `dims` is a number (the last ones of a with the first ones of b) or two lists of dimensions.
+    `dims` is a number (the last ones of a with the first ones of b) or two lists of dimensions;
+    a size of 1 broadcasts.
     """
     if isinstance(dims, Tensor):
         dims = dims.tolist()
@@ -230,7 +231,11 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     over_a = [check_axis("tensordot", axis, a.dim()) for axis in over_a]
     over_b = [check_axis("tensordot", axis, b.dim()) for axis in over_b]
     for left, right in zip(over_a, over_b, strict=True):
-        if a.shape[left] != b.shape[right]:
+        if a.shape[left] == 1 != b.shape[right]:
+            b = b.sum(right, keepdim=True)
+        elif b.shape[right] == 1 != a.shape[left]:
+            a = a.sum(left, keepdim=True)
+        elif a.shape[left] != b.shape[right]:
             fail(
                 RuntimeError,
                 "tensordot",

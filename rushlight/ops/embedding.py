@@ -15,7 +15,8 @@ from rushlight.graph.node import Node, Origin
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant, filled
-from rushlight.ops.index import Index, IndexPut
+from rushlight.ops.indexed import Index, IndexPut
+from rushlight.ops.lookup import occurring
 from rushlight.ops.places import check_places, known_values, origin
 from rushlight.tensor import Tensor, modes
 
@@ -96,28 +97,13 @@ def _check_rows(index: Tensor, rows: int) -> None:
 def _limit_norms(weight: Tensor, index: Tensor, most: float, order: float) -> None:
     before, modes.grad = modes.grad, False
     try:
-        used = IsRow.apply((index.reshape(-1),), weight.shape[0])
+        used = occurring(index.reshape(-1), weight.shape[0], "embedding")
         norms = weight.norm(order, 1, keepdim=True)
         scale = where(norms > most, most / (norms + 1e-7), 1)
         limited = where(used.unsqueeze(1), weight * scale, weight)
         write(weight.detach(), limited, "embedding_renorm_")
     finally:
         modes.grad = before
-
-
-class IsRow(Operation):
-    """Which numbers below `count` occur in a vector."""
-
-    differentiable = False
-
-    def forward(ctx, index: Node, count: int) -> Node:
-        from rushlight.graph import reduction as r
-
-        shape = (count, index.spec.shape[0])
-        found = e.compare(
-            e.EQ, expand(iota(count), shape, (0,)), expand(e.cast(index, int64), shape)
-        )
-        return r.reduce(r.MAX, found, (1,))
 
 
 class OneHot(Operation):

@@ -13,7 +13,7 @@ from rushlight.graph.creation import literal
 from rushlight.graph.node import Node
 from rushlight.ops.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from rushlight.ops.check import check_tensor, describe, fail
-from rushlight.ops.index import Index
+from rushlight.ops.indexed import Index
 from rushlight.ops.places import origin
 from rushlight.ops.windows import Sizes, Sliding, folded, pad_spatial, per_dimension, windows
 from rushlight.tensor import Tensor, from_array
@@ -139,8 +139,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return x.reshape((*lead, channels * r * r, rows // r, columns // r))
 
 
-# ------------------------------------------------------------------------------------------ resizing
-_MODES = {"nearest": None, "nearest-exact": None, "area": None}
+# ----------------------------------------------------------------------------------------- resizing
+_MODES: dict[str, int | None] = {"nearest": None, "nearest-exact": None, "area": None}
 _MODES |= {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 _AVERAGES = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
 _CUBIC = -0.75

@@ -13,112 +13,15 @@ from typing import Any
 import numpy as np
 
 from rushlight.autograd.inplace import check_inplace, write
-from rushlight.autograd.operation import Operation
-from rushlight.graph import elementwise as e
-from rushlight.graph import indexing as p
 from rushlight.graph.creation import number
-from rushlight.graph.dtype import bool_, int64, uint8
-from rushlight.graph.movement import expand, permute
-from rushlight.graph.node import Node, Origin
-from rushlight.ops.check import broadcast, describe, fail
+from rushlight.graph.dtype import bool_, uint8
+from rushlight.ops.check import describe, fail
 from rushlight.ops.compare import Where
-from rushlight.ops.constants import constant
+from rushlight.ops.indexed import Axes, CopyBackwards, Index, IndexPut, result_shape
 from rushlight.ops.operands import NUMBERS
 from rushlight.ops.places import as_index, check_places, origin
-from rushlight.ops.views import Select, Slice, Unsqueeze, View, inverse
+from rushlight.ops.views import Select, Slice, Unsqueeze, View
 from rushlight.tensor import Tensor, from_array, wrap
-
-Axes = tuple[int, ...]
-
-
-def _order(rank: int, axes: Axes) -> tuple[Axes, int]:
-    """The dimensions with the indexed ones first, and where those of the result belong."""
-    rest = [axis for axis in range(rank) if axis not in axes]
-    adjacent = axes == tuple(range(axes[0], axes[0] + len(axes)))
-    return (*axes, *rest), axes[0] if adjacent else 0
-
-
-def _moved(x: Node, axes: Axes) -> Node:
-    """`x` with dimensions in another order."""
-    return x if axes == tuple(range(len(axes))) else permute(x, axes)
-
-
-def _back(rank: int, places_rank: int, position: int) -> Axes:
-    """The order that brings the dimensions of places, which are first, to `position`."""
-    first = range(places_rank, places_rank + position)
-    return (*first, *range(places_rank), *range(places_rank + position, rank))
-
-
-def _spread(places: tuple[Node, ...]) -> tuple[Node, ...]:
-    """Places in int64 and in one shape."""
-    shape = places[0].spec.shape
-    for place in places[1:]:
-        shape = broadcast(shape, place.spec.shape, "index")
-    return tuple([expand(e.cast(place, int64), shape) for place in places])
-
-
-class Index(Operation):
-    """x at places along some dimensions."""
-
-    def forward(ctx, x: Node, *rest: Any) -> Node:
-        *places, axes, where_from = rest
-        ctx.arguments = axes, where_from
-        ctx.save_inputs(*range(1, len(places) + 1))
-        order, position = _order(x.spec.rank, axes)
-        places = _spread(places)
-        taken = p.take(_moved(x, order), places, where_from)
-        return _moved(taken, _back(taken.spec.rank, places[0].spec.rank, position))
-
-    def backward(ctx, grad: Tensor) -> tuple:
-        zeros = constant(0, grad.dtype).expand(ctx.input_spec(0).shape)
-        axes, where_from = ctx.arguments
-        tensors = (zeros, grad, *ctx.saved)
-        result = IndexPut.apply(tensors, axes, "add", where_from)
-        return result, *([None] * len(ctx.saved))
-
-
-class IndexPut(Operation):
-    """x with values written or added at places along some dimensions."""
-
-    def forward(ctx, x: Node, values: Node, *rest: Any) -> Node:
-        *places, axes, mode, where_from = rest
-        ctx.arguments = axes, where_from
-        ctx.mode = mode
-        ctx.save_inputs(*range(2, len(places) + 2))
-        order, position = _order(x.spec.rank, axes)
-        places = _spread(places)
-        moved = _moved(x, order)
-        first = places[0].spec.rank
-        shape = (*places[0].spec.shape, *moved.spec.shape[len(axes) :])
-        back = _back(len(shape), first, position)
-        part = expand(values, tuple([shape[axis] for axis in back]))
-        result = p.put(moved, _moved(part, inverse(back)), places, mode, where_from)
-        return _moved(result, inverse(order))
-
-    def backward(ctx, grad: Tensor) -> tuple:
-        axes, where_from = ctx.arguments
-        places = ctx.saved
-        whole = part = None
-        if ctx.needs(0):
-            whole = grad
-            if ctx.mode == "set":
-                zero = constant(0, grad.dtype)
-                whole = IndexPut.apply((grad, zero, *places), axes, "set", where_from)
-        if ctx.needs(1):
-            part = Index.apply((grad, *places), axes, where_from)
-        return whole, part, *([None] * len(places))
-
-
-class CopyBackwards(Operation):
-    """A tensor overwritten by a value that broadcasts to its shape."""
-
-    suffix = ""
-
-    def forward(ctx, whole: Node, value: Node) -> Node:
-        return expand(e.cast(value, whole.spec.dtype), whole.spec.shape)
-
-    def backward(ctx, grad: Tensor) -> tuple:
-        return None, grad
 
 
 # ---------------------------------------------------------------------------- taking an index apart
@@ -277,7 +180,7 @@ def _check_together(places: list[Tensor]) -> None:
         ) from None
 
 
-# ------------------------------------------------------------------------------- reading and writing
+# ------------------------------------------------------------------------------ reading and writing
 def getitem(self: Tensor, key: Any) -> Tensor:
     """self[key]: a view where the index is made of integers, slices, ... and None, else a copy.
 
@@ -311,10 +214,9 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
             [2., 5., 2.]])
     """
     given = _value(self, value)
-    if isinstance(key, Tensor) and key._spec.dtype is bool_ and given._spec.size == 1:
-        if key.dim() and key._spec.rank <= self._spec.rank:
-            _fill_masked(self, key, given)
-            return
+    if _is_mask(key, self) and given._spec.size == 1:
+        _fill_masked(self, key, given)
+        return
     view, axes, places = resolve(self, key)
     if places:
         result = put(view, axes, places, given, "set", "index_put_")
@@ -323,6 +225,13 @@ def setitem(self: Tensor, key: Any, value: Any) -> None:
     check_inplace(view, "copy_")
     given = _fitting(given, view)
     write(view, CopyBackwards.apply((view, given)), "copy_")
+
+
+def _is_mask(key: Any, tensor: Tensor) -> bool:
+    """Whether the index is one bool tensor over the first dimensions."""
+    if not isinstance(key, Tensor) or key._spec.dtype is not bool_:
+        return False
+    return 0 < key._spec.rank <= tensor._spec.rank
 
 
 def _value(tensor: Tensor, value: Any) -> Tensor:
@@ -397,13 +306,6 @@ def put(
             describe(have),
         )
     return IndexPut.apply((view, values, *places), axes, mode, origin(name))
-
-
-def result_shape(shape: tuple, axes: Axes, places: list[tuple]) -> tuple[int, ...]:
-    """The shape of what an index with places of these shapes along these dimensions reads."""
-    order, position = _order(len(shape), axes)
-    rest = [shape[axis] for axis in order[len(axes) :]]
-    return (*rest[:position], *np.broadcast_shapes(*places), *rest[position:])
 
 
 def _check_mask(mask: Tensor, tensor: Tensor) -> None:

@@ -10,9 +10,12 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import reduction as r
 from rushlight.graph.creation import number
 from rushlight.graph.dtype import bool_, int64
+from rushlight.graph.spec import spec_of
 from rushlight.ops.check import broadcast, check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
-from rushlight.ops.index import Index, IndexPut, put, resolve
+from rushlight.ops.constants import constant, filled
+from rushlight.ops.index import put, resolve
+from rushlight.ops.indexed import Index, IndexPut
 from rushlight.ops.operands import NUMBERS
 from rushlight.ops.places import check_integer_index, check_places, origin
 from rushlight.tensor import Tensor, from_array, node_of, wrap
@@ -101,9 +104,16 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.dim()} dimension(s)."
         )
-    value = value.to(input.dtype)
-    result = IndexPut.apply((wide, value, index), (axis,), "set", origin("index_fill"))
+    chosen = occurring(index, wide.shape[axis], "index_fill")
+    chosen = chosen.reshape((-1, *(1,) * (wide.dim() - axis - 1)))
+    result = where(chosen, value.to(input.dtype), wide)
     return result if input.dim() else result.reshape(())
+
+
+def occurring(index: Tensor, size: int, operation: str) -> Tensor:
+    """Which numbers below `size` occur in a vector, as bool."""
+    never = filled(False, spec_of((size,), bool_))
+    return IndexPut.apply((never, constant(True, bool_), index), (0,), "set", origin(operation))
 
 
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:

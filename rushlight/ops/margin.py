@@ -10,12 +10,15 @@ from rushlight.ops.check import describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.cross_entropy import IsClass
 from rushlight.ops.loss import check_reduction, reduced
+from rushlight.ops.movement import broadcast_tensors
+from rushlight.ops.promotion import promote_tensors
 from rushlight.tensor import Tensor
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along a dimension; norms count as at least eps."""
-    x1, x2 = x1 * x2.new_ones(()), x2 * x1.new_ones(())
+    dtype = promote_tensors(x1, x2)
+    x1, x2 = broadcast_tensors(x1.to(dtype), x2.to(dtype))
     left = x1.norm(2, dim, keepdim=True).clamp_min(eps)
     right = x2.norm(2, dim, keepdim=True).clamp_min(eps)
     return ((x1 / left) * (x2 / right)).sum(dim)

@@ -184,6 +184,8 @@ def batch_norm(
     variance that they get is the unbiased one.  ValueError in training with one value a channel.
     """
     check_tensor("batch_norm", "input", input)
+    if not input.numel():
+        return input.clone()
     if input.dim() < 2:
         words = f"expected at least 2D input (got {input.dim()}D input)"
         fail(ValueError, "batch_norm", words, "(samples, channels, ...)", describe(input))

@@ -82,16 +82,24 @@ def _by_input(mode: str, input: Tensor, low: Sizes, high: Sizes, rank: int) -> T
     for axis in range(input.dim()):
         size, before, after = input.shape[axis], low[axis], high[axis]
         most = {"reflect": size - 1, "circular": size}.get(mode, max(before, after))
-        if max(before, after) > most:
-            words = f"Padding size should be less than the corresponding input dimension, but got: "
+        if max(before, after) > max(most, 0):
+            words = "Padding size should be less than the corresponding input dimension, but got: "
             words += f"padding ({before}, {after}) at dimension {axis} of input {list(input.shape)}"
             fail(RuntimeError, f"pad, mode {mode}", words, f"at most {most}", f"{before}, {after}")
-        if before or after:
-            cropped = slice_axis(
-                input, axis, max(-before, 0), size - max(-before, 0) - max(-after, 0)
-            )
-            input = _AROUND[mode](cropped, axis, max(before, 0), max(after, 0))
+        crop_first = mode == "circular"
+        if crop_first:
+            input = _cropped(input, axis, before, after)
+        if before > 0 or after > 0:
+            input = _AROUND[mode](input, axis, max(before, 0), max(after, 0))
+        if not crop_first:
+            input = _cropped(input, axis, before, after)
     return input
+
+
+def _cropped(x: Tensor, axis: int, before: int, after: int) -> Tensor:
+    """Without what negative padding takes away."""
+    first, last = max(-before, 0), max(-after, 0)
+    return slice_axis(x, axis, first, x.shape[axis] - first - last) if first or last else x
 
 
 def _reflect(x: Tensor, axis: int, before: int, after: int) -> Tensor:

@@ -14,7 +14,6 @@ from rushlight.graph.node import Origin
 from rushlight.ops.check import describe
 from rushlight.tensor import Tensor, from_array, node_of
 
-
 # How to find the path of the module that is running; `rushlight.nn` says it when it is imported.
 find_module: Callable[[], str] = str
 
@@ -72,7 +71,7 @@ def check_integer_index(operation: str, index: Any) -> Tensor:
         raise TypeError(
             f"{operation}(): argument 'index' must be Tensor, not {type(index).__name__}"
         )
-    if index._spec.dtype not in (int64, int32):
+    if index._spec.dtype not in (int64, int32) and index._spec.size:
         raise RuntimeError(
             f"{operation}(): Expected dtype int32 or int64 for index\n"
             f"Expected: an integer tensor.\nActual: {describe(index)}."

@@ -112,7 +112,7 @@ def _check(
     check_tensor(operation, "input", input)
     index = check_integer_index(operation, index)
     axis = check_axis(operation, dim, input.dim())
-    if max(index.dim(), 1) != max(input.dim(), 1):
+    if index.numel() and max(index.dim(), 1) != max(input.dim(), 1):
         fail(
             RuntimeError,
             operation,
@@ -172,6 +172,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             [4, 3]])
     """
     wide, axis, places = _check("gather", input, dim, index)
+    if not index.numel():
+        return input.new_zeros(index.shape)
     result = Gather.apply((wide, places), axis, origin("gather"))
     return result if index.dim() else result.reshape(())
 
@@ -276,20 +278,23 @@ def extreme(dtype: Any, largest: bool) -> Tensor:
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """input at `indices` along `dim`; both broadcast in the other dimensions.
 
+    Negative places count from the end.
     Without `dim` the input is read as one dimension.
     """
     indices = check_integer_index("take_along_dim", indices)
     if dim is None:
-        return gather(input.reshape((-1,)), 0, indices.reshape((-1,)))
+        input, indices, dim = input.reshape((-1,)), indices.reshape((-1,)), 0
     if input.dim() != indices.dim():
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
-            f"but got {input.dim()} dimensions for input, and {indices.dim()} dimensions for indices"
+            f"but got {input.dim()} dimensions for input, and {indices.dim()} dimensions for "
+            "indices"
         )
     axis = check_axis("take_along_dim", dim, input.dim())
     have, want = list(input.shape), list(indices.shape)
     along, count, have[axis], want[axis] = have[axis], want[axis], 1, 1
     shape = list(broadcast(tuple(have), tuple(want), "take_along_dim"))
+    indices = where(indices < 0, indices + along, indices)
     wide = input.expand((*shape[:axis], along, *shape[axis + 1 :]))
     return gather(wide, axis, indices.expand((*shape[:axis], count, *shape[axis + 1 :])))
 
