@@ -12,12 +12,14 @@ import numpy as np
 
 from rushlight.engines.cpu.affine import Polynomial, size_of, times
 from rushlight.engines.cpu.arrange import Arrangement, Slot, arrange
+from rushlight.engines.cpu.expressions import is_costly
 from rushlight.engines.cpu.kernel import CHUNKS, PARTS
 from rushlight.engines.cpu.layout import find_lifetimes, lay_out
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, reduction_shape
 from rushlight.engines.cpu.products import Product, Workspace
 from rushlight.engines.cpu.regions import DERIVED
 from rushlight.engines.cpu.trace import Partial, accumulator
+from rushlight.graph.buffer import ALIGNMENT
 from rushlight.graph.dtype import bool_, float32
 from rushlight.graph.spec import Spec
 
@@ -269,6 +271,15 @@ class Bound:
                 elif isinstance(storage, Workspace):
                     found[storage] = self.arrangements[position].workspace_bytes
         return found
+
+    def row_bytes(self, position: int) -> int:
+        """The scratch memory that a kernel needs for the costly steps of a row."""
+        step = self.tables.native[position]
+        if step.kernel.form != "rows":
+            return 0
+        row = [_size(atoms, self.specs, self.tables.plan) for atoms in self.tables.parts[position]]
+        costly = sum([is_costly(op.name) for op in step.kernel.ops])
+        return 8 * row[1] * row[2] * costly
 
     def patch(self, addresses: list[int], numbers: list) -> None:
         """Put in this run's addresses and numbers."""

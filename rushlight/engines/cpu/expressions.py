@@ -81,6 +81,7 @@ _RULES: dict[str, Emit] = {
     "where": lambda f, c, a, b: f.select(c, a, b),
 }
 _CREATIONS = ("number", "iota", "random_bits")
+_ALL_FUNCTIONS = frozenset().union(*EMITTED.values())
 _FREE = ("cast", "number", "iota")
 _COSTS = {"take": 6, "gather": 6, "div": 4, "sqrt": 4, "random_bits": 40}
 
@@ -103,6 +104,11 @@ def cost_of(primitive: Primitive) -> int:
         return 0
     name = primitive.name
     return _COSTS.get(name, 1 if name in _RULES or name in _FREE else 20)
+
+
+def is_costly(name: str) -> bool:
+    """Whether a step costs so much that memory is the better place for its result."""
+    return name in _ALL_FUNCTIONS and name not in _RULES
 
 
 def emit_map(f: Function, name: str, dtype: DType, operands: list[Value]) -> Value:

@@ -1,6 +1,6 @@
 """Pass 4: kernels of elementwise work and reductions become loops.
 
-In: a `Kernel`.  Out: its code, by way of the builder.  There are four forms:
+In: a `Kernel`.  Out: its code, by way of the builder (`lower.py` picks the form).  Forms here:
 
 * "map": each element by itself; the last loop runs in vectors;
 * "rows": for each row, stages of vector loops, each with reductions whose results the next needs;
@@ -36,11 +36,6 @@ REDUCTION_LANES = 32
 _COLUMN_VECTORS = 4
 
 Span = tuple[Value, Value]
-
-
-def emit_kernel(f: Function, kernel: Kernel) -> None:
-    """Write the code of a kernel."""
-    FORMS[kernel.form](f, kernel).emit()
 
 
 class Form:
@@ -103,8 +98,11 @@ class Form:
                 body(u, Vector(first, lanes, f.mask(high - first, lanes)))
 
 
-class _Map(Form):
+class Map(Form):
+    """Each element by itself."""
+
     def emit(self) -> None:
+        """Write the code."""
         vector = self.kept[-1:]
         self.begin(vector, [])
         f, steps, known = self.f, self.steps, {}
@@ -130,6 +128,7 @@ class _Map(Form):
             self.row(every, inside, counters, f.constant(0, int64), size)
 
     def row(self, every: list[int], known: dict, counters: dict, low: Value, high: Value) -> None:
+        """The vectors of one row."""
         self.steps.prepare(counters)
 
         def body(u: int, vector: Vector) -> None:
@@ -140,190 +139,16 @@ class _Map(Form):
         self.vectors(low, high, 1, body)
 
     def store(self, known: dict, counters: dict, vector: Vector | None) -> None:
+        """Write every result."""
         for value, access in self.kernel.stores:
             self.steps.store(known[value], access, counters, vector)
 
 
-class _Rows(Form):
-    """Stages of vector loops for each row."""
-
-    def emit(self) -> None:
-        f = self.f
-        self.begin(self.inner, self.outer)
-        self.stages = self.find_stages()
-        known: dict[int, Value] = {}
-        every = self.steps.needed(self.sinks(), known)
-        self.steps.compute(every, known, {}, None, (ONCE,))
-        self.prepare_extents()
-        low, high = self.part_of(self.count(self.kept), f.chunk, self.chunks)
-        with f.loop(low, high) as row:
-            self.row(dict(known), self.split(row, self.kept))
-
-    def prepare_extents(self) -> None:
-        self.inner_size = self.count(self.inner)
-        self.outer_size = self.count(self.outer)
-        self.number_of_parts = self.steps.slot(PARTS)
-
-    def find_stages(self) -> list[int]:
-        """For each step, how many stages of reductions come before it."""
-        stages: list[int] = []
-        for op in self.kernel.ops:
-            before = max([stages[source] for source in op.inputs], default=0)
-            stages.append(before + (op.detail == "reduce"))
-        return stages
-
-    def is_full(self, store: tuple) -> bool:
-        """Whether a store writes something for each element of the row."""
-        strides = store[1].strides
-        return any(strides[loop] != -2 for loop in (*self.outer, *self.inner))
-
-    def row(self, known: dict, counters: dict) -> None:
-        ops = self.kernel.ops
-        self.steps.prepare(counters)
-        for stage in range(max(self.stages) + 1):
-            reductions = [
-                step
-                for step, op in enumerate(ops)
-                if op.detail == "reduce" and self.stages[step] == stage + 1
-            ]
-            stores = [
-                store
-                for store in self.kernel.stores
-                if self.is_full(store) and self.stages[store[0]] == stage
-            ]
-            if reductions or stores:
-                self.stage(reductions, stores, known, counters)
-        rest = [store for store in self.kernel.stores if not self.is_full(store)]
-        steps = self.steps.needed([value for value, _ in rest], known)
-        self.steps.compute(steps, known, counters, None, (ONCE, ROW))
-        for value, access in rest:
-            self.steps.store(known[value], access, counters, None)
-
-    def stage(self, reductions: list[int], stores: list, known: dict, counters: dict) -> None:
-        """One pass over a row."""
-        f, steps = self.f, self.steps
-        sinks = [self.kernel.ops[step].inputs[0] for step in reductions]
-        every = steps.needed(sinks + [value for value, _ in stores], known)
-        steps.compute(every, known, counters, None, (ONCE, ROW))
-        if not reductions:
-            self.run_part(every, [], stores, known, counters, None)
-            return
-        totals = []
-        for step in reductions:
-            op = self.kernel.ops[step]
-            dtype = widened_dtype(op.dtype)
-            totals.append(f.variable(f.constant(identity(op.name, dtype), dtype)))
-        with f.loop(0, self.number_of_parts) as part:
-            found = self.run_part(every, reductions, stores, known, counters, part)
-            for step, total, value in zip(reductions, totals, found, strict=True):
-                total.value = combined(f, self.kernel.ops[step].name, total.value, value)
-        for step, total in zip(reductions, totals, strict=True):
-            known[step] = total.value.cast(self.kernel.ops[step].dtype)
-
-    def spans(self, part: Value | None) -> tuple[Span, Span]:
-        """The outer and the inner range of one part."""
-        zero = self.f.constant(0, int64)
-        outer, inner = (zero, self.outer_size), (zero, self.inner_size)
-        if part is None:
-            return outer, inner
-        if self.outer:
-            return self.part_of(self.outer_size, part, self.number_of_parts), inner
-        blocks = (self.inner_size + (REDUCTION_LANES - 1)) // REDUCTION_LANES
-        low, high = self.part_of(blocks, part, self.number_of_parts)
-        high = high * REDUCTION_LANES
-        high = self.f.select(high < self.inner_size, high, self.inner_size)
-        return outer, (low * REDUCTION_LANES, high)
-
-    def run_part(
-        self,
-        every: list[int],
-        reductions: list[int],
-        stores: list,
-        known: dict,
-        counters: dict,
-        part: Value | None,
-    ) -> list[Value]:
-        """One pass over a part of a row; gives the reductions' results for it."""
-        f, steps, ops = self.f, self.steps, self.kernel.ops
-        unroll = max(1, REDUCTION_LANES // steps.lanes) if reductions else 1
-        sums = [[f.variable(self.beginning(step)) for _ in range(unroll)] for step in reductions]
-        (first, last), (low, high) = self.spans(part)
-
-        def body(inside: dict, counters: dict, u: int, vector: Vector) -> None:
-            values = dict(inside)
-            steps.compute(every, values, counters, vector)
-            for value, access in stores:
-                steps.store(values[value], access, counters, vector)
-            for step, variables in zip(reductions, sums, strict=True):
-                value = widened(values[ops[step].inputs[0]])
-                value = f.splat(value, vector.lanes) if value.lanes < vector.lanes else value
-                before = variables[u].value
-                after = combined(f, ops[step].name, before, value)
-                if vector.mask is not None:
-                    after = f.select(vector.mask, after, before)
-                variables[u].value = after
-
-        def run(inside: dict, counters: dict) -> None:
-            self.vectors(low, high, unroll, lambda u, v: body(inside, counters, u, v))
-
-        if self.outer:
-            with f.loop(first, last) as index:
-                within = {**counters, **self.split(index, self.outer)}
-                inside = dict(known)
-                steps.compute(every, inside, within, None, (OUTER,))
-                steps.prepare(within)
-                run(inside, within)
-        else:
-            run(known, counters)
-        return [
-            self.put_together(ops[step].name, variables)
-            for step, variables in zip(reductions, sums, strict=True)
-        ]
-
-    def beginning(self, step: int) -> Value:
-        op = self.kernel.ops[step]
-        dtype = widened_dtype(op.dtype)
-        return self.f.constant(identity(op.name, dtype), dtype, self.steps.lanes)
-
-    def put_together(self, name: str, variables: list) -> Value:
-        """The lanes of several vectors, put together by halves."""
-        values = [variable.value for variable in variables]
-        while len(values) > 1:
-            half = len(values) // 2
-            pairs = zip(values[:half], values[half:], strict=True)
-            values = [combined(self.f, name, a, b) for a, b in pairs]
-        return self.f.fold(values[0], lambda a, b: combined(self.f, name, a, b))
-
-
-class _PartialRows(_Rows):
-    """Reductions of parts of rows; the results of the parts are kept apart."""
-
-    def emit(self) -> None:
-        f = self.f
-        self.begin(self.inner, self.outer)
-        self.prepare_extents()
-        known: dict[int, Value] = {}
-        reductions = self.sinks()
-        sinks = [self.kernel.ops[step].inputs[0] for step in reductions]
-        every = self.steps.needed(sinks, known)
-        self.steps.compute(every, known, {}, None, (ONCE,))
-        units = self.number_of_parts * self.count(self.kept)
-        low, high = self.part_of(units, f.chunk, self.chunks)
-        with f.loop(low, high) as unit:
-            counters = self.split(unit, self.parts + self.kept)
-            inside = dict(known)
-            self.steps.compute(every, inside, counters, None, (ROW,))
-            part = counters[self.parts[0]]
-            self.steps.prepare(counters)
-            found = self.run_part(every, reductions, [], inside, counters, part)
-            for value, (_, access) in zip(found, self.kernel.stores, strict=True):
-                self.steps.store(value, access, counters, None)
-
-
-class _Columns(Form):
+class Columns(Form):
     """Reductions down the rows, for vectors of columns."""
 
     def emit(self) -> None:
+        """Write the code."""
         f = self.f
         vector = self.kept[-1:]
         self.begin(vector, self.outer)
@@ -391,6 +216,3 @@ def widened_dtype(dtype):
     from rushlight.engines.cpu.trace import accumulator
 
     return accumulator(dtype)
-
-
-FORMS = {"map": _Map, "rows": _Rows, "partial_rows": _PartialRows, "columns": _Columns}

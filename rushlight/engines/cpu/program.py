@@ -10,7 +10,7 @@ from rushlight.engines.cpu import dump, host
 from rushlight.engines.cpu.binding import SERIAL_OPERATIONS, Bound, Tables
 from rushlight.engines.cpu.epilogue import epilogue
 from rushlight.engines.cpu.fuse import fuse
-from rushlight.engines.cpu.loops import emit_kernel
+from rushlight.engines.cpu.lower import emit_kernel
 from rushlight.engines.cpu.normalise import normalise
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, make_plan
 from rushlight.engines.cpu.products import Product
@@ -117,6 +117,7 @@ def compile_kernels(steps: list[NativeStep | Product], bound: Bound) -> list[lis
             prepare = epilogue(kernel) if kernel is not None else None
             made = kernel_requests(step.shape, arranged.variant, prepare)
         else:
+            require_scratch(bound.row_bytes(position))
             made = [_request(step)]
         requests += made
         counts.append(len(made))

@@ -21,7 +21,7 @@ from rushlight.engines.cpu.affine import (
 )
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import Draft, Op, sizes_of
-from rushlight.engines.cpu.loops import FORMS, Form
+from rushlight.engines.cpu.loops import Form
 from rushlight.engines.cpu.regions import Regions
 from rushlight.engines.cpu.steps import ONCE, OUTER, ROW, VECTOR, Vector, combined
 from rushlight.engines.cpu.trace import Tracer
@@ -126,10 +126,11 @@ def _zeros(writing: _Writing) -> Draft:
 RULES = {"put": _put, "scatter": _scatter, "fold": _fold}
 
 
-class _Scatter(Form):
+class Scatter(Form):
     """Element after element along the middle loops; rows and vectors apart."""
 
     def emit(self) -> None:
+        """Write the code."""
         f = self.f
         self.begin(self.inner, self.outer)
         self.op = self.kernel.ops[-1]
@@ -186,12 +187,10 @@ class _Scatter(Form):
         return pointer
 
     def write(self, value: Value, pointer: Value, vector: Vector | None) -> None:
+        """One write, which may combine with what is there."""
         access, _, _, mode = self.op.detail
         steps = self.steps
         if mode != "set":
             before = steps.load_from(pointer, access, vector)
             value = combined(self.f, _COMBINE[mode], before, value)
         steps.store_to(pointer, value, access, vector)
-
-
-FORMS["scatter"] = _Scatter
