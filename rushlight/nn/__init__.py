@@ -40,6 +40,7 @@ from rushlight.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from rushlight.nn.distance import CosineSimilarity, PairwiseDistance
 from rushlight.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -49,6 +50,15 @@ from rushlight.nn.dropout import (
     FeatureAlphaDropout,
 )
 from rushlight.nn.flatten import Flatten, Unflatten
+from rushlight.nn.image import (
+    Fold,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unfold,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
 from rushlight.nn.linear import Bilinear, Identity, Linear
 from rushlight.nn.loss import (
     BCELoss,
@@ -86,6 +96,23 @@ from rushlight.nn.normalization import (
     LayerNorm,
     LocalResponseNorm,
     RMSNorm,
+)
+from rushlight.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
 )
 from rushlight.nn.parameter import Buffer, Parameter
 from rushlight.nn.parameter_container import ParameterDict, ParameterList

@@ -109,13 +109,8 @@ class BackwardCall:
 
     def run_hooks(self, grad_input: tuple) -> tuple:
         """The gradients of the inputs, as the full backward hooks leave them."""
-        if not self.arrived:
-            raise RuntimeError(
-                "Module backward hook for grad_input is called before the grad_output one. This "
-                "happens because the gradient in your nn.Module flows to the Module's input "
-                "without passing through the Module's output.\n"
-                f"Expected: the loss of {self.module._get_name()} is computed from its output."
-            )
+        if not self.arrived:  # this gradient did not pass the output, as in double backward
+            return grad_input
         for hook in self.hooks:
             result = hook(self.module, grad_input, self.grad_output)
             if result is not None:
