@@ -19,7 +19,6 @@ from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, reduction_sha
 from rushlight.engines.cpu.products import Product, Workspace
 from rushlight.engines.cpu.regions import DERIVED
 from rushlight.engines.cpu.trace import Partial, accumulator
-from rushlight.graph.buffer import ALIGNMENT
 from rushlight.graph.dtype import bool_, float32
 from rushlight.graph.spec import Spec
 
