@@ -20,7 +20,9 @@ _PAUSES = {
     "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
     "aarch64": ("declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"),
 }
-_QUICK_SPINS = 4000
+# pauses before other threads are let run: a caller may wait for one that has lost its core to it,
+# a worker is wanted again soon
+_CALLER_SPINS, _WORKER_SPINS = 4000, 80_000
 
 
 def runtime_text(architecture: str) -> str:
@@ -28,7 +30,7 @@ def runtime_text(architecture: str) -> str:
     declaration, pause = _PAUSES.get(architecture, ("", ""))
     places = {name: value for name, value in globals().items() if name.isupper()}
     text = _TEXT.replace("$declaration", declaration).replace("$pause", pause)
-    text = text.replace("$quick", str(_QUICK_SPINS))
+    text = text.replace("$caller", str(_CALLER_SPINS)).replace("$worker", str(_WORKER_SPINS))
     for name in sorted(places, key=len, reverse=True):
         text = text.replace(f"${name}", f"getelementptr i8, ptr %pool, i64 {places[name]}")
     return text
@@ -183,10 +185,10 @@ nothing:
 }
 
 ; Wait a little: pause at first, then let other threads run.
-define internal void @idle(ptr %pool, i64 %spins) nounwind {
+define internal void @idle(ptr %pool, i64 %spins, i64 %quick) nounwind {
 entry:
   $pause
-  %long = icmp sgt i64 %spins, $quick
+  %long = icmp sgt i64 %spins, %quick
   br i1 %long, label %yield, label %end
 yield:
   %yield.p = $YIELD
@@ -224,7 +226,7 @@ busy:
   br i1 %some, label %check, label %wait
 wait:
   %spins1 = add i64 %spins, 1
-  call void @idle(ptr %pool, i64 %spins1)
+  call void @idle(ptr %pool, i64 %spins1, i64 $caller)
   br label %check
 end:
   ret void
@@ -254,7 +256,7 @@ tired:
   %long = icmp sgt i64 %spins1, %patience
   br i1 %long, label %sleep, label %wait
 wait:
-  call void @idle(ptr %pool, i64 %spins1)
+  call void @idle(ptr %pool, i64 %spins1, i64 $worker)
   br label %check
 sleep:
   %futex = load i64, ptr %futex.p

@@ -29,7 +29,7 @@ import numpy as np
 from rushlight.engines.cpu import native
 
 LEAST_SCRATCH = 1 << 20
-_PATIENCE = 8000
+_PATIENCE = 80_050  # spins of a worker before it sleeps, 2 to 4 ms
 _FUTEX_CALLS = {"x86_64": 202, "aarch64": 98}
 
 
