@@ -43,6 +43,7 @@ def alternate(
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds):
         for name, step in steps.items():
+            time.sleep(0.02)  # the other side's idle threads stop spinning
             step()
             end = time.perf_counter() + seconds
             while time.perf_counter() < end:
