@@ -82,6 +82,7 @@ class Recorder:
         self._operations += sum(
             [_products(node) for node in new if node.primitive.family == "contraction"]
         )
+        del new  # it would keep every node alive
         self._measured = len(pending)
         if (
             self._measured > SOFT_NODES
