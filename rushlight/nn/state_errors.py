@@ -29,7 +29,7 @@ def explain(module: Any, values: dict, found: Any, errors: list[str], strict: bo
     if strict and found.unexpected_keys:
         groups.append(f"Unexpected key(s) in state_dict: {_quoted(found.unexpected_keys)}. ")
     groups += errors
-    hint = _explain_prefix(found.missing_keys, found.unexpected_keys)
+    hint = _explain_prefix(found, set(module.state_dict()), set(values))
     if hint:
         groups.append(hint)
     groups.append("Nothing was loaded: the module is as it was before.")
@@ -41,17 +41,19 @@ def _quoted(keys: list[str]) -> str:
     return ", ".join(f'"{key}"' for key in keys)
 
 
-def _explain_prefix(missing: list[str], unexpected: list[str]) -> str:
+def _explain_prefix(found: Any, own: set[str], given: set[str]) -> str:
     """Whether the keys would fit without, or with, one prefix; and how to write that."""
-    prefix = _common_prefix(unexpected, missing)
+    if not found.missing_keys or not found.unexpected_keys:
+        return ""
+    prefix = _common_prefix(found.unexpected_keys, own)
     if prefix:
         known = f" ({_PREFIXES[prefix]})" if prefix in _PREFIXES else ""
         return (
-            f'Every unexpected key is a missing one with "{prefix}" before it{known}. To strip '
-            f'it: load_state_dict({{key.removeprefix("{prefix}"): value for key, value in '
+            f'Every unexpected key is one of the module\'s with "{prefix}" before it{known}. To '
+            f'strip it: load_state_dict({{key.removeprefix("{prefix}"): value for key, value in '
             "state_dict.items()})"
         )
-    prefix = _common_prefix(missing, unexpected)
+    prefix = _common_prefix(found.missing_keys, given)
     if prefix:
         return (
             f'Every missing key is an unexpected one with "{prefix}" before it. To add it: '
@@ -60,12 +62,9 @@ def _explain_prefix(missing: list[str], unexpected: list[str]) -> str:
     return ""
 
 
-def _common_prefix(longer: list[str], shorter: list[str]) -> str | None:
-    """The prefix without which every longer key is one of the shorter."""
-    if not longer or not shorter:
-        return None
+def _common_prefix(longer: list[str], known: set[str]) -> str | None:
+    """The prefix without which every longer key is a known one."""
     first = min(longer, key=len)
-    known = set(shorter)
     for cut in range(1, len(first)):
         if first[cut - 1] == "." and first[cut:] in known:
             prefix = first[:cut]
