@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-OPTIONAL = ["pyarrow", "PIL", "fsspec", "matplotlib", "scipy", "jax", "torch", "tqdm", "safetensors"]
+OPTIONAL = ["pyarrow", "PIL", "fsspec", "matplotlib", "scipy", "jax", "torch"]
 LATER = ["llvmlite", "rushlight.nn", "rushlight.optim", "rushlight.io", "rushlight.vision"]
 LATER += ["rushlight.engines.cpu", "rushlight.engines.reference", "rushlight.testing"]
-LATER += ["multiprocessing.pool", "concurrent.futures", "asyncio"]
+LATER += ["tqdm", "safetensors", "multiprocessing.pool", "concurrent.futures", "asyncio"]
 
 
 def loaded_by(program):

@@ -83,7 +83,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     if not input._chain and input._strides is None:
         return View.apply((input,), new)
     if reshaped_strides(input._spec.shape, input._layout()[0], new) is None:
-        input = input.clone()
+        input = input.contiguous()
     return View.apply((input,), new)
 
 

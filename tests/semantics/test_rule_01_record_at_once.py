@@ -1,4 +1,4 @@
-"""Rule 1: an operation checks its arguments and knows its result when called; nodes never change."""
+"""Rule 1: an operation checks its arguments when called, and knows its result then."""
 
 import threading
 
