@@ -104,7 +104,7 @@ def test_parameter_dict():
     assert d.popitem()[0] == "again"
     assert list(reversed(d)) == ["b", "a"]
     assert list((d | nn.ParameterDict({"z": rl.ones(1)})).keys()) == ["a", "b", "z"]
-    assert list(d.copy().values())[0] is d["a"]
+    assert d.copy()["a"] is d["a"]
     with pytest.raises(KeyError):
         d["nothing"]
 

@@ -66,11 +66,11 @@ def test_plain_errors_get_a_line(kind):
     )
 
 
-class Special(Exception):
+class SpecialError(Exception):
     pass
 
 
-@pytest.mark.parametrize("error", [KeyError("key"), Special("a", 1), StopIteration()])
+@pytest.mark.parametrize("error", [KeyError("key"), SpecialError("a", 1), StopIteration()])
 def test_other_errors_get_a_note(error):
     args = error.args
     with pytest.raises(type(error)) as caught:
