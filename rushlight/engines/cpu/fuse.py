@@ -19,6 +19,7 @@ from rushlight.graph.program import Equation, Graph
 
 _MOST_MEMBERS = 48
 _MOST_FOLLOWERS = 3
+_MOST_EARLY = 8
 
 
 class Read(NamedTuple):
@@ -91,6 +92,8 @@ class _Grouping:
         self.owners = found.owners
         self.lookups = found.lookups
         self.checked: dict[int, int] = {}
+        self.checks_met: set[int] = set()
+        self.guards: dict[int, set[int]] = {}
         self.first: list[Group] = []
         self.count = len(graph.leaves)
         self.groups: list[Group] = []
@@ -109,9 +112,31 @@ class _Grouping:
             else:
                 self.add(value)
         stored = self.find_stored()
-        groups = self.first + self.groups
+        groups = self.first + self.with_early_checks()
         parts = self.graph, self.sizes, self.roles, groups, self.roots, stored, self.owners
         return Fusion(*parts, self.reads, [], self.lookups)
+
+    def with_early_checks(self) -> list[Group]:
+        """The groups, those first that lead to a check and are few: after it nothing can fail."""
+        needed: list[set[int]] = []
+        for at, group in enumerate(self.groups):
+            sources = self.sources_of(group) | self.guards.get(at, set())
+            needed.append({at}.union(*[needed[source] for source in sources - {-1, at}]))
+        early: set[int] = set()
+        for at, group in enumerate(self.groups):
+            if group.role is Role.CHECK and len(needed[at]) <= _MOST_EARLY:
+                roles = {self.groups[other].role for other in needed[at]}
+                if roles <= {Role.MAP, Role.CHECK}:
+                    early |= needed[at]
+        rest = [at for at in range(len(self.groups)) if at not in early]
+        return [self.groups[at] for at in [*sorted(early), *rest]]
+
+    def sources_of(self, group: Group) -> set[int]:
+        """The groups that a group reads from."""
+        if group.role is Role.CHECK:
+            places = [place for member in group.members for place in self.lookups[member]]
+            return {self.position_of(place) for place in places}
+        return {self.position[read.value] for m in group.members for read in self.reads.get(m, ())}
 
     def add_check(self, value: int) -> None:
         """A step that checks the places of a take or gather: at once, if they come from outside."""
@@ -144,7 +169,7 @@ class _Grouping:
     def add(self, value: int) -> None:
         reads = self.reads[value] = self.find_reads(value)
         least = max([self.position[read.value] for read in reads], default=-1)
-        least = max(least, self.last_check)
+        least = max([least, *self.checks_met])
         at = self.find_group(value, reads, least)
         if at is None:
             at = len(self.groups)
@@ -154,6 +179,7 @@ class _Grouping:
             group.kept = self.kept_of(value)
         group.members.append(value)
         self.position[value] = at
+        self.guards.setdefault(at, set()).update(self.checks_met)
         for read in reads:
             self.read_by.setdefault(read.value, []).append(at)
 
@@ -267,7 +293,7 @@ class _Grouping:
         """Which roots and leaves a root reads, looking through what is computed in place."""
         equation = self.graph.equations[value - self.count]
         role, found, seen = self.roles[value], [], set()
-        self.last_check = self.checked.get(value, -1)
+        self.checks_met = {self.checked.get(value, -1)}
         pending: list[tuple[int, Index]] = []
         if value in self.lookups and role is Role.MAP:
             places = place_indices(equation, self.sizes, self.everywhere(value))
@@ -290,7 +316,7 @@ class _Grouping:
                 inner = self.graph.equations[source - self.count].inputs[0]
                 pending.append((inner, self.moved(source, index)))
             elif source in self.lookups:
-                self.last_check = max(self.last_check, self.checked[source])
+                self.checks_met.add(self.checked[source])
                 equation = self.graph.equations[source - self.count]
                 pending.append((equation.inputs[0], None))
                 pending += place_indices(equation, self.sizes, index)
