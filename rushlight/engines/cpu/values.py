@@ -100,10 +100,10 @@ class Value:
         return ("s" if self.dtype.kind == "i" else "u") + name
 
     def __add__(self, other: Operand) -> Value:
-        return self._binary(other, "add", "fadd")
+        return self._binary(other, "or" if self.dtype is bool_ else "add", "fadd")
 
     def __radd__(self, other: Operand) -> Value:
-        return self._binary(other, "add", "fadd", True)
+        return self + other
 
     def __sub__(self, other: Operand) -> Value:
         return self._binary(other, "sub", "fsub")

@@ -143,6 +143,14 @@ def test_minimum_and_maximum_hand_nan_on():
         np.testing.assert_array_equal(result, getattr(np, name)(a, b))
 
 
+def test_bool_adds_as_or_and_multiplies_as_and():
+    a, b = np.array([[False, False, True, True], [False, True, False, True]])
+    for compute in (lambda f, x, y: x + y, lambda f, x, y: x * y):
+        result = np.zeros(4, bool)
+        elementwise(compute, [a, b], result, [bool_] * 3, 8)
+        np.testing.assert_array_equal(result, compute(None, a, b))
+
+
 def test_mismatched_dtypes_are_refused():
     def emit(f):
         f.constant(1, int32) + f.constant(1, int64)
