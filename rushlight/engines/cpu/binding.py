@@ -28,6 +28,7 @@ _MANY_ROWS, _MANY_COLUMNS = 64, 4096
 _CHUNK_ELEMENTS = 8192
 _MOST_CHUNKS = 64
 SERIAL_OPERATIONS = 50_000
+_NO_OFFSETS = np.zeros((1, 3), np.int64)
 
 
 def number_of_parts(kept: int, outer: int, inner: int) -> int:
@@ -170,6 +171,11 @@ class Tables:
         self.offset_of_pointer = np.array([pointer[3] for pointer in self.pointers], np.int64)
         self.itemsizes = np.array([pointer[4] for pointer in self.pointers], np.int64)
         self.parts = [self.reduction(step) for step in self.native]
+        self.rows = [
+            position
+            for position, step in enumerate(self.native)
+            if isinstance(step, NativeStep) and step.kernel.form == "rows"
+        ]
         self.lifetimes = find_lifetimes(self.plan.steps, self.plan.places)
 
     def reduction(self, step: NativeStep | Product) -> tuple | None:
@@ -221,6 +227,14 @@ class Bound:
             self.divide(position, start, values)
         self.lay_out(plan)
         self.fill(values)
+        needs = [a.scratch_bytes for a in self.arrangements.values()]
+        needs += [self.row_bytes(position) for position in tables.rows]
+        self.scratch_bytes = max(needs, default=0)
+
+    def variant(self, position: int) -> str:
+        """Which variant of its kernels a step uses at these sizes."""
+        arranged = self.arrangements.get(position)
+        return arranged.variant if arranged is not None else ""
 
     def divide(self, position: int, start: int, values: np.ndarray) -> None:
         """How many chunks a step has: a function of its shape."""
@@ -274,8 +288,6 @@ class Bound:
     def row_bytes(self, position: int) -> int:
         """The scratch memory that a kernel needs for the costly steps of a row."""
         step = self.tables.native[position]
-        if step.kernel.form != "rows":
-            return 0
         row = [_size(atoms, self.specs, self.tables.plan) for atoms in self.tables.parts[position]]
         costly = sum([is_costly(op.name) for op in step.kernel.ops])
         return 8 * row[1] * row[2] * costly
@@ -300,6 +312,8 @@ class Bound:
 
 def _table(runs: list, values: np.ndarray) -> np.ndarray:
     """Offsets of all steps of some runs, one column for each run."""
+    if not any(sizes for sizes, _ in runs):
+        return _NO_OFFSETS
     columns = []
     for sizes, strides in runs:
         offsets = np.zeros(1, np.int64)

@@ -31,6 +31,7 @@ class CPUProgram:
         self.graph = graph
         self._bound: dict[tuple[Spec, ...], Bound | None] = {}
         self._tables: Tables | None = None
+        self._known: dict[tuple, list[int]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -64,7 +65,7 @@ class CPUProgram:
     def _make_lists(self, bound: Bound) -> list:
         """Native lists and host steps in order; consecutive kernels make one list."""
         tables = self.tables
-        addresses = compile_kernels(tables.native, bound)
+        addresses = compile_kernels(tables.native, bound, self._known)
         lists: list = []
         rows: list[tuple[int, int, int]] = []
         work, position = 0, 0
@@ -102,29 +103,37 @@ def plan_graph(graph: Graph) -> Plan:
     return plan
 
 
-def compile_kernels(steps: list[NativeStep | Product], bound: Bound) -> list[list[int]]:
-    """The addresses of each step's kernels, compiled together as far as they are new."""
+def compile_kernels(
+    steps: list[NativeStep | Product], bound: Bound, known: dict[tuple, list[int]]
+) -> list[list[int]]:
+    """The addresses of each step's kernels, compiled together as far as they are new.
+
+    `known` are those of this program, by the step's position and the variant that sizes chose.
+    """
     from rushlight.engines.cpu.build import kernel_addresses, module_text
-    from rushlight.engines.cpu.contraction import kernel_requests
     from rushlight.engines.cpu.pool import require_scratch
 
-    requests, counts = [], []
-    for position, step in enumerate(steps):
-        if isinstance(step, Product):
-            arranged = bound.arrangements[position]
-            require_scratch(arranged.scratch_bytes)
-            kernel = step.shape.epilogue
-            prepare = epilogue(kernel) if kernel is not None else None
-            made = kernel_requests(step.shape, arranged.variant, prepare)
-        else:
-            require_scratch(bound.row_bytes(position))
-            made = [_request(step)]
-        requests += made
-        counts.append(len(made))
-    if dump.is_wanted():
+    require_scratch(bound.scratch_bytes)
+    names = [(position, bound.variant(position)) for position in range(len(steps))]
+    new = {name: _requests(steps[name[0]], name[1]) for name in names if name not in known}
+    requests = [request for made in new.values() for request in made]
+    if requests and dump.is_wanted():
         dump.write("\n".join([module_text(emit) for _, emit in requests]))
-    addresses = iter(kernel_addresses(requests))
-    return [[next(addresses) for _ in range(count)] for count in counts]
+    addresses = iter(kernel_addresses(requests) if requests else ())
+    for name, made in new.items():
+        known[name] = [next(addresses) for _ in made]
+    return [known[name] for name in names]
+
+
+def _requests(step: NativeStep | Product, variant: str) -> list[tuple]:
+    """What `build` needs to make the kernels of a step."""
+    if isinstance(step, NativeStep):
+        return [_request(step)]
+    from rushlight.engines.cpu.contraction import kernel_requests
+
+    kernel = step.shape.epilogue
+    prepare = epilogue(kernel) if kernel is not None else None
+    return kernel_requests(step.shape, variant, prepare)
 
 
 def _request(step: NativeStep) -> tuple:
