@@ -47,10 +47,8 @@ class GlobalHooks:
         self.forward: dict[int, Registered] = {}
         self.backward_pre: dict[int, Registered] = {}
         self.backward: dict[int, Registered] = {}
+        self.any: dict[int, bool] = {}
         self.registration: dict[str, dict] = {"parameter": {}, "buffer": {}, "module": {}}
-
-    def __bool__(self) -> bool:
-        return bool(self.forward_pre or self.forward or self.backward_pre or self.backward)
 
 
 GLOBAL = GlobalHooks()
@@ -58,6 +56,12 @@ GLOBAL = GlobalHooks()
 
 def _register(hooks: dict, hook: Callable, prepend: bool = False, **how: bool) -> RemovableHandle:
     return RemovableHandle(hooks, Registered(hook, **how), first=prepend)
+
+
+def _register_global(hooks: dict, hook: Callable, **how: bool) -> RemovableHandle:
+    handle = RemovableHandle(hooks, Registered(hook, **how), also=(GLOBAL.any,))
+    GLOBAL.any[handle.id] = True
+    return handle
 
 
 class Hooks:
@@ -196,24 +200,24 @@ def _run_remaining(
 # --------------------------------------------------------------------------- hooks of all modules
 def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(module, args)` before the forward of every module."""
-    return _register(GLOBAL.forward_pre, hook)
+    return _register_global(GLOBAL.forward_pre, hook)
 
 
 def register_module_forward_hook(
     hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """Call `hook(module, args, output)` after the forward of every module."""
-    return _register(GLOBAL.forward, hook, with_kwargs=with_kwargs, always=always_call)
+    return _register_global(GLOBAL.forward, hook, with_kwargs=with_kwargs, always=always_call)
 
 
 def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(module, grad_output)` before the gradient passes any module."""
-    return _register(GLOBAL.backward_pre, hook)
+    return _register_global(GLOBAL.backward_pre, hook)
 
 
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(module, grad_input, grad_output)` after the gradient passed any module."""
-    return _register(GLOBAL.backward, hook)
+    return _register_global(GLOBAL.backward, hook)
 
 
 def register_module_backward_hook(hook: Callable) -> RemovableHandle:

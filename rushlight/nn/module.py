@@ -10,8 +10,9 @@ from rushlight.nn.convert import Converts
 from rushlight.nn.hooks import GLOBAL, Hooks, call_with_hooks, replaced_by_hooks
 from rushlight.nn.members import Members
 from rushlight.nn.parameter import Buffer, Parameter
-from rushlight.nn.place import note_module
+from rushlight.nn.place import note_module, running_modules
 from rushlight.nn.state import State
+from rushlight.ops import places
 from rushlight.tensor import Tensor, modes
 
 _HOOK_TABLES = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_pre_hooks")
@@ -70,7 +71,7 @@ class Module(Hooks, State, Members, Converts):
                 or self._forward_pre_hooks
                 or self._backward_hooks
                 or self._backward_pre_hooks
-                or GLOBAL
+                or GLOBAL.any
             )
             if not hooked and modes.grad:
                 return self.forward(*args, **kwargs)
@@ -290,3 +291,5 @@ _TABLES = (
     ("_modules", "child module", "rushlight.nn.Module or None"),
     ("_buffers", "buffer", "rushlight.nn.Buffer, rushlight.Tensor or None"),
 )
+
+places.find_module = lambda: running_modules(Module.__call__.__code__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import Any
 
 from rushlight.tensor import Tensor
@@ -91,28 +92,45 @@ def _describe_value(value: Any) -> str:
     return type(value).__name__
 
 
-def current_path() -> str:
-    """The path of the module whose forward is running, found by looking up the stack.
+class RunningModules:
+    """The modules whose forwards are running, innermost first; their path is found when asked.
+
+    Refers to them weakly: an error's origin keeps no module alive.
+    """
+
+    __slots__ = ("_modules", "_name")
+
+    def __init__(self, modules: list[Any]):
+        self._name = modules[0]._get_name() if modules else ""
+        self._modules = [weakref.ref(module) for module in modules]
+
+    def __bool__(self) -> bool:
+        return bool(self._name)
+
+    def __str__(self) -> str:
+        modules = [held() for held in self._modules]
+        if None in modules:
+            return self._name
+        parts: list[str] = []
+        child = modules[0]
+        for parent in modules[1:]:
+            path = _find_path(parent, child)
+            if path is not None:
+                parts.insert(0, path)
+                child = parent
+        description = _describe_module(modules[0])
+        return f"{'.'.join(parts)} ({description})" if parts else description
+
+
+def running_modules(code: Any) -> RunningModules:
+    """The modules that are running: the frames of `code`, found by looking up the stack.
 
     For operations that may fail after their recording; it costs nothing elsewhere.
     """
-    from rushlight.nn.module import Module
-
-    running: list = []
+    modules = []
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_code is Module.__call__.__code__:
-            running.append(frame.f_locals["self"])
+        if frame.f_code is code:
+            modules.append(frame.f_locals["self"])
         frame = frame.f_back
-    if not running:
-        return ""
-    parts: list[str] = []
-    child = running[0]
-    for parent in running[1:]:
-        path = _find_path(parent, child)
-        if path is not None:
-            parts.insert(0, path)
-            child = parent
-    path = ".".join(parts)
-    description = _describe_module(running[0])
-    return f"{path} ({description})" if path else description
+    return RunningModules(modules)

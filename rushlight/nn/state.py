@@ -30,8 +30,6 @@ class IncompatibleKeys(NamedTuple):
             f"unexpected_keys={self.unexpected_keys})"
         )
 
-    __str__ = __repr__
-
 
 class State:
     """The part of Module that gives and takes its values by name."""

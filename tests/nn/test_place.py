@@ -102,3 +102,22 @@ def test_a_caught_error_says_nothing_wrong_later():
     with pytest.raises(RuntimeError) as caught:
         nn.Sequential(Careful())(1)
     assert str(caught.value) == "second\nIn module 0 (Careful), called with 1."
+
+
+def test_an_error_that_comes_later_names_the_module_too():
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Embedding(3, 2)
+
+        def forward(self, x):
+            return self.table(x)
+
+    net = nn.Sequential(Reader())
+    out = net(rl.tensor([5]) * 1)
+    with pytest.raises(IndexError) as caught:
+        out.tolist()
+    assert "in module 0.table (Embedding(3, 2))" in str(caught.value)
+    out = nn.Sequential(Reader())(rl.tensor([5]) * 1)
+    with pytest.raises(IndexError, match="in module Embedding, recorded at"):
+        out.tolist()
