@@ -10,13 +10,14 @@ In: a `Kernel`.  Out: its code, by way of the builder (`lower.py` picks the form
 The order in which a reduction combines elements is a function of its operand's shape alone, in
 every form and on every machine: along the last dimension, element i belongs to lane i mod 32, the
 lanes are put together by halves, and the parts (at most 64) in order; down the rows, elements come
-one by one in each part.
+one by one in blocks of 128, and the blocks and then the parts in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from rushlight.engines.cpu.arithmetic import Variable
 from rushlight.engines.cpu.builder import Function
 from rushlight.engines.cpu.kernel import CHUNKS, PARTS, Kernel
 from rushlight.engines.cpu.steps import (
@@ -34,6 +35,7 @@ from rushlight.graph.dtype import int64
 
 REDUCTION_LANES = 32
 _COLUMN_VECTORS = 4
+_ROW_BLOCK = 128
 
 Span = tuple[Value, Value]
 
@@ -186,13 +188,37 @@ class Columns(Form):
             self.run([Vector(column, lanes, mask)], span, known, counters)
 
     def run(self, vectors: list[Vector], span: Span, known: dict, counters: dict) -> None:
-        """Go down a span of rows."""
-        f, steps, ops = self.f, self.steps, self.kernel.ops
-        sums = []
+        """Go down a span of rows, block by block."""
+        f, steps = self.f, self.steps
+        totals = self.variables(vectors)
+        with f.loop(*span, _ROW_BLOCK) as first:
+            last = first + _ROW_BLOCK
+            last = f.select(last < span[1], last, span[1])
+            sums = self.variables(vectors)
+            self.run_block(vectors, (first, last), sums, known, counters)
+            for step, blocks, wholes in zip(self.reductions, sums, totals, strict=True):
+                name = self.kernel.ops[step].name
+                for block, whole in zip(blocks, wholes, strict=True):
+                    whole.value = combined(f, name, whole.value, block.value)
+        for (_, access), wholes in zip(self.kernel.stores, totals, strict=True):
+            for vector, whole in zip(vectors, wholes, strict=True):
+                steps.store(whole.value, access, counters, vector)
+
+    def variables(self, vectors: list[Vector]) -> list[list[Variable]]:
+        """For each reduction and vector, a place that begins with what changes nothing."""
+        found = []
         for step in self.reductions:
-            dtype = widened_dtype(ops[step].dtype)
-            start = f.constant(identity(ops[step].name, dtype), dtype, steps.lanes)
-            sums.append([f.variable(start) for _ in vectors])
+            op = self.kernel.ops[step]
+            dtype = widened_dtype(op.dtype)
+            start = self.f.constant(identity(op.name, dtype), dtype, self.steps.lanes)
+            found.append([self.f.variable(start) for _ in vectors])
+        return found
+
+    def run_block(
+        self, vectors: list[Vector], span: Span, sums: list, known: dict, counters: dict
+    ) -> None:
+        """Row after row."""
+        f, steps, ops = self.f, self.steps, self.kernel.ops
         with f.loop(*span) as row:
             within = {**counters, **self.split(row, self.outer)}
             inside = dict(known)
@@ -206,9 +232,6 @@ class Columns(Form):
                     value = f.splat(value, steps.lanes) if value.lanes == 1 else value
                     before = variables[u].value
                     variables[u].value = combined(f, ops[step].name, before, value)
-        for (_, access), variables in zip(self.kernel.stores, sums, strict=True):
-            for vector, variable in zip(vectors, variables, strict=True):
-                steps.store(variable.value, access, counters, vector)
 
 
 def widened_dtype(dtype):
