@@ -9,6 +9,7 @@ cell: it holds its node itself.
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 import weakref
@@ -19,7 +20,7 @@ import numpy as np
 from rushlight.device import CPU, device
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.dtype import DType, bfloat16, from_numpy_dtype
-from rushlight.graph.node import Node, input_node
+from rushlight.graph.node import INPUT, Node, input_node
 from rushlight.graph.recorder import recorder, value_of
 from rushlight.graph.spec import Spec, spec_of
 
@@ -73,10 +74,10 @@ class Cell:
 
     __slots__ = ("__weakref__", "foreign", "node", "strides", "version")
 
-    def __init__(self, node: Node, foreign: np.ndarray | weakref.ref | None = None):
+    def __init__(self, node: Node, foreign: np.ndarray | None = None):
         self.node = node
         self.version = 0
-        self.foreign = foreign
+        self.foreign: np.ndarray | str | None = foreign  # who else can write the memory
         self.strides: tuple[int, ...] | None = None  # of the whole, where not C order
 
     def write(self, node: Node) -> None:
@@ -94,15 +95,35 @@ class Cell:
     def adopt(self) -> None:
         """Copy memory that someone else can write, since an operation is about to read it.
 
-        An array that was exported and is gone again needs no copy.
+        Memory that was exported, and into which no array looks any more, needs no copy.
         """
-        foreign = self.foreign() if isinstance(self.foreign, weakref.ref) else self.foreign
-        self.foreign = None
-        if foreign is not None:
-            spec = self.node.spec
-            stored = value_of(self.node).stored(spec.shape, spec.dtype)
-            self.node = input_node(Buffer.holding(stored, spec.dtype), spec)
+        foreign, self.foreign = self.foreign, None
+        if foreign is not EXPORTED or value_of(self.node).is_exported:
+            self.node = _copy_of(self.node)
             self.version += 1
+
+    def export(self) -> Buffer:
+        """The value's memory, for arrays outside to share with this cell alone."""
+        if type(self.foreign) is np.ndarray:
+            return self.node.buffer
+        buffer = value_of(self.node)
+        if self.foreign is None and sys.getrefcount(self.node) > _ONE_HOLDER:
+            self.node = _copy_of(self.node)
+            buffer = self.node.buffer
+        self.foreign = EXPORTED
+        return buffer
+
+
+EXPORTED = "exported"
+
+
+def _copy_of(node: Node) -> Node:
+    spec = node.spec
+    stored = value_of(node).stored(spec.shape, spec.dtype)
+    return input_node(Buffer.holding(stored, spec.dtype), spec)
+
+
+_ONE_HOLDER = sys.getrefcount(Cell(Node(INPUT, (), (), (), None)).node)
 
 
 class Tensor:
@@ -135,7 +156,9 @@ class Tensor:
     # ------------------------------------------------------------------ what it knows of itself
     @property
     def _spec(self) -> Spec:
-        return (self._node if self._cell is None else node_of(self)).spec
+        if self._cell is None or self._chain:
+            return self._node.spec
+        return self._cell.node.spec
 
     @property
     def shape(self) -> Size:
@@ -217,11 +240,8 @@ class Tensor:
         """Logical strides and offset, as PyTorch would lay the tensor out."""
         if not self._chain:
             return self._strides or contiguous_strides(self._spec.shape), 0
-        shape, offset = self._cell.node.spec.shape, 0
-        strides = self._cell.strides or contiguous_strides(shape)
-        for operation, arguments in self._chain:
-            shape, strides, offset = operation.layout(shape, strides, offset, *arguments)
-        return strides, offset
+        cell = self._cell
+        return _layout_of(self, cell.strides or contiguous_strides(cell.node.spec.shape))
 
     def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """Elements to skip in storage for one step along each dimension."""
@@ -355,7 +375,8 @@ class Tensor:
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The values as a NumPy array that shares memory with this tensor; a sync point.
 
-        A later in-place operation on the tensor writes new memory: the array keeps its values.
+        The next operation on the tensor, in place or not, gives the tensor memory of its own: the
+        array keeps what it shows.
         Raises RuntimeError for a tensor that requires grad (unless `force`), and TypeError for
         bfloat16, which NumPy lacks.
         """
@@ -367,11 +388,7 @@ class Tensor:
         spec = self._spec
         if spec.dtype is bfloat16:
             raise TypeError("Got unsupported ScalarType BFloat16: call .float() first")
-        node = node_of(self)
-        array = value_of(node).stored(spec.shape, spec.dtype)
-        if not self._chain:
-            ensure_cell(self).foreign = weakref.ref(array)
-        return array
+        return _shared_array(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
@@ -381,6 +398,8 @@ class Tensor:
 
     def _values(self) -> np.ndarray:
         """The values as an array to look at, bfloat16 widened to float32; a sync point."""
+        if self._cell is not None and self._cell.foreign is not None:
+            return _shared_array(self)
         node = node_of(self)
         return value_of(node).values(node.spec)
 
@@ -489,6 +508,29 @@ def ensure_cell(tensor: Tensor) -> Cell:
         cell.strides = tensor._strides
         tensor._node = None
     return cell
+
+
+def _shared_array(tensor: Tensor) -> np.ndarray:
+    """An array over the storage's memory, laid out as the tensor's view of it."""
+    cell, spec = ensure_cell(tensor), tensor._spec
+    buffer = cell.export()
+    if not tensor._chain:
+        return buffer.stored(spec.shape, spec.dtype)
+    strides, offset = _layout_of(tensor, contiguous_strides(cell.node.spec.shape))
+    if strides is None or not spec.size:
+        return value_of(node_of(tensor)).stored(spec.shape, spec.dtype).copy()
+    size = spec.dtype.itemsize
+    steps = tuple([size * step for step in strides])
+    first = buffer.offset + size * offset
+    return np.ndarray(spec.shape, spec.dtype.storage, buffer.memory, first, steps)
+
+
+def _layout_of(view: Tensor, strides: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    """Strides and offset of a view of storage that has these strides."""
+    shape, offset = view._cell.node.spec.shape, 0
+    for operation, arguments in view._chain:
+        shape, strides, offset = operation.layout(shape, strides, offset, *arguments)
+    return strides, offset
 
 
 def alias_of(tensor: Tensor) -> Tensor:
