@@ -139,7 +139,7 @@ def _blocks(
     rows = _divided(tiles, _TILES_IN_BLOCK)
     if variant == ALONE:
         wanted = _divided(tiles * panels * panel * 6, _OWN_CHUNK_WORK * batch)
-        return max(rows, min(wanted, _divided(tiles, 4))), 1
+        return max(rows, min(wanted, _divided(tiles, 8))), 1
     if variant == ROWS_SHARED:  # each block packs its own columns, which should stay in cache
         rows = 1
         most = _MOST_COLUMNS_IN_CACHE if tiles > 1 else _MOST_COLUMNS_READ_ONCE
