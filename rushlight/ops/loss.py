@@ -332,7 +332,7 @@ def gaussian_nll_loss(
     if tuple(var.shape) != tuple(input.shape) and var.dim():
         if tuple(input.shape[:-1]) == tuple(var.shape):
             var = var.unsqueeze(-1)
-        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1):
+        elif not _has_one_size_of_one(tuple(var.shape), tuple(input.shape)):
             raise ValueError("var is of incorrect size")
     if bool((var < 0).any()):
         raise ValueError("var has negative entry/entries")
@@ -342,6 +342,13 @@ def gaussian_nll_loss(
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduced(loss, reduction)
+
+
+def _has_one_size_of_one(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether shapes are equal but for one dimension, along which the small one is repeated."""
+    if len(small) != len(large):
+        return False
+    return [m for m, n in zip(small, large, strict=True) if m != n] == [1]
 
 
 FUNCTIONS: dict[str, Any] = {}
