@@ -54,8 +54,8 @@ class LambdaLR(_ByFunction):
     >>> from rushlight import nn, optim
     >>> optimizer = optim.SGD([nn.Parameter(rl.ones(1))], lr=1.0)
     >>> scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5 ** step)
-    >>> optimizer.zero_grad(), scheduler.get_last_lr()
-    (None, [1.0])
+    >>> scheduler.get_last_lr()
+    [1.0]
     """
 
     def __init__(
