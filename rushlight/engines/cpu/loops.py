@@ -8,8 +8,9 @@ In: a `Kernel`.  Out: its code, by way of the builder (`lower.py` picks the form
 * "columns": reductions that keep the last dimension; vectors of columns go down the rows.
 
 The order in which a reduction combines elements is a function of its operand's shape alone, in
-every form and on every machine: along the last dimension, element i belongs to lane i mod 32, the
-lanes are put together by halves, and the parts (at most 64) in order; down the rows, elements come
+every form and on every machine.  Along the last dimension, element i belongs to lane i mod 32; the
+lanes go on through other reduced dimensions, or in blocks of 4096 elements that are added up; then
+they are put together by halves, and the parts (at most 64) in order.  Down the rows, elements come
 one by one in blocks of 128, and the blocks and then the parts in order.
 """
 

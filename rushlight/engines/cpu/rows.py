@@ -8,6 +8,8 @@ are reductions alone, and each unit of work is one part of one row.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rushlight.engines.cpu.expressions import is_costly
 from rushlight.engines.cpu.kernel import PARTS, STILL
 from rushlight.engines.cpu.loops import REDUCTION_LANES, Form, Span, widened_dtype
@@ -23,6 +25,18 @@ from rushlight.engines.cpu.steps import (
 )
 from rushlight.engines.cpu.values import Value
 from rushlight.graph.dtype import int64, uint8
+
+_BLOCK = 128 * REDUCTION_LANES
+
+
+class _Pass(NamedTuple):
+    """The work of one stage for each element of a row."""
+
+    every: list[int]
+    reductions: list[int]
+    stores: list
+    keeping: list[int]
+    """The costly steps that go to scratch memory."""
 
 
 class Rows(Form):
@@ -176,23 +190,55 @@ class Rows(Form):
         part: Value | None,
     ) -> list[Value]:
         """One pass over a part of a row; gives the reductions' results for it."""
-        f, steps, ops = self.f, self.steps, self.kernel.ops
+        f, steps = self.f, self.steps
         unroll = max(1, REDUCTION_LANES // steps.lanes) if reductions else 1
-        sums = [[f.variable(self.beginning(step)) for _ in range(unroll)] for step in reductions]
+        totals = self.variables(reductions, unroll)
         (first, last), (low, high) = self.spans(part)
         keeping = [step for step in every if step in self.kept_steps]
+        work = _Pass(every, reductions, stores, keeping)
 
-        def body(inside: dict, rows: dict, counters: dict, u: int, vector: Vector) -> None:
-            values = dict(inside)
+        if self.outer:
+            with f.loop(first, last) as index:
+                within = {**counters, **self.split(index, self.outer)}
+                inside = dict(known)
+                steps.compute(every, inside, within, None, (OUTER,))
+                steps.prepare(within)
+                self.run_block(work, totals, (low, high), inside, within)
+        elif not reductions:
+            self.run_block(work, totals, (low, high), known, counters)
+        else:
+            with f.loop(low, high, _BLOCK) as start:
+                end = start + _BLOCK
+                end = f.select(end < high, end, high)
+                sums = self.variables(reductions, unroll)
+                self.run_block(work, sums, (start, end), known, counters)
+                for step, blocks, wholes in zip(reductions, sums, totals, strict=True):
+                    for block, whole in zip(blocks, wholes, strict=True):
+                        name = self.kernel.ops[step].name
+                        whole.value = combined(f, name, whole.value, block.value)
+        return [
+            self.put_together(self.kernel.ops[step].name, variables)
+            for step, variables in zip(reductions, totals, strict=True)
+        ]
+
+    def run_block(
+        self, work: _Pass, sums: list[list], span: Span, known: dict, counters: dict
+    ) -> None:
+        """The vectors of a span of the innermost loop."""
+        f, steps, ops = self.f, self.steps, self.kernel.ops
+        rows = {step: self.scratch_row(step, counters) for step in (*self.again, *work.keeping)}
+
+        def body(u: int, vector: Vector) -> None:
+            values = dict(known)
             for step in self.again:
                 dtype = ops[step].dtype
                 values[step] = f.load(dtype, rows[step], vector.first, vector.lanes, vector.mask)
-            steps.compute(every, values, counters, vector)
-            for step in keeping:
+            steps.compute(work.every, values, counters, vector)
+            for step in work.keeping:
                 f.store(values[step], rows[step], vector.first, vector.mask)
-            for value, access in stores:
+            for value, access in work.stores:
                 steps.store(values[value], access, counters, vector)
-            for step, variables in zip(reductions, sums, strict=True):
+            for step, variables in zip(work.reductions, sums, strict=True):
                 value = widened(values[ops[step].inputs[0]])
                 value = f.splat(value, vector.lanes) if value.lanes < vector.lanes else value
                 before = variables[u].value
@@ -201,22 +247,12 @@ class Rows(Form):
                     after = f.select(vector.mask, after, before)
                 variables[u].value = after
 
-        def run(inside: dict, counters: dict) -> None:
-            rows = {step: self.scratch_row(step, counters) for step in (*self.again, *keeping)}
-            self.vectors(low, high, unroll, lambda u, v: body(inside, rows, counters, u, v))
+        self.vectors(*span, len(sums[0]) if sums else 1, body)
 
-        if self.outer:
-            with f.loop(first, last) as index:
-                within = {**counters, **self.split(index, self.outer)}
-                inside = dict(known)
-                steps.compute(every, inside, within, None, (OUTER,))
-                steps.prepare(within)
-                run(inside, within)
-        else:
-            run(known, counters)
+    def variables(self, reductions: list[int], unroll: int) -> list[list]:
+        """Vectors of lanes for each reduction."""
         return [
-            self.put_together(ops[step].name, variables)
-            for step, variables in zip(reductions, sums, strict=True)
+            [self.f.variable(self.beginning(step)) for _ in range(unroll)] for step in reductions
         ]
 
     def beginning(self, step: int) -> Value:
@@ -260,5 +296,3 @@ class PartialRows(Rows):
             found = self.run_part(every, reductions, [], inside, counters, part)
             for value, (_, access) in zip(found, self.kernel.stores, strict=True):
                 self.steps.store(value, access, counters, None)
-
-
