@@ -81,8 +81,11 @@ class Buffer:
         self.nbytes = nbytes
 
     def __del__(self, give=POOL.give, references=sys.getrefcount) -> None:
-        if self.capacity and references(self.memory) == _UNSHARED:
-            give(self.memory, self.address, self.offset, self.capacity)
+        try:
+            if self.capacity and references(self.memory) == _UNSHARED:
+                give(self.memory, self.address, self.offset, self.capacity)
+        except AttributeError:  # there was no memory for it
+            pass
 
     @property
     def is_exported(self) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rushlight.graph.buffer import Buffer
+from rushlight.graph.interrupts import held
 from rushlight.graph.node import INPUT, Failure, Node, Origin, Primitive
 from rushlight.graph.program import Binding, Engine, Equation, EquationError, Graph, Leaf, Program
 from rushlight.graph.spec import Spec
@@ -93,7 +94,7 @@ class Recorder:
 
     def compute(self) -> None:
         """Compute everything pending that is still reachable."""
-        with _computing:
+        with held, _computing:
             pending, journal = self._take()
             if len(_recorders) > 1:
                 pending = self._with_work_of_others(pending, journal)
@@ -314,14 +315,6 @@ def _run(live: list[Node], survives: list[bool]) -> None:
     except EquationError as failure:
         raise _located(failure.error, live[failure.equation]) from failure.error
     survivors = [node for node, kept in zip(live, survives, strict=True) if kept]
-    try:
-        _hand_over(survivors, results)
-    except KeyboardInterrupt:
-        _hand_over(survivors, results)
-        raise
-
-
-def _hand_over(survivors: list[Node], results: list[Buffer]) -> None:
     for node, buffer in zip(survivors, results, strict=True):
         node.buffer = buffer
 

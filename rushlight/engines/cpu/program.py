@@ -16,6 +16,7 @@ from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, make_plan
 from rushlight.engines.cpu.products import Product
 from rushlight.engines.cpu.sizes import find_sizes
 from rushlight.graph.buffer import Buffer
+from rushlight.graph.interrupts import honour
 from rushlight.graph.program import Binding, Graph
 from rushlight.graph.spec import Spec
 from rushlight.graph.verify import verify
@@ -169,6 +170,7 @@ class _Run:
         addresses.append(self.arena.address)
         bound.patch(addresses, self.binding.numbers)
         for item in bound.lists:
+            honour()  # only the last list writes over inputs
             if isinstance(item, HostStep):
                 self.check(item) if item.is_check else self.run_host(item)
             else:

@@ -14,6 +14,7 @@ from rushlight.engines.reference import (
 )
 from rushlight.engines.reference.rounding import Rule, cast, rounded
 from rushlight.graph.buffer import Buffer
+from rushlight.graph.interrupts import honour
 from rushlight.graph.node import Node, Primitive
 from rushlight.graph.program import Binding, EquationError, Graph
 from rushlight.graph.spec import Spec
@@ -72,6 +73,7 @@ class ReferenceProgram:
             )
         ]
         for position in range(len(graph.equations)):
+            honour()
             try:
                 values.append(self._compute(position, values, binding))
             except Exception as error:

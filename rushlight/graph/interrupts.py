@@ -1,0 +1,66 @@
+"""Interrupts (Ctrl-C) wait while a program runs, so that it is done whole or was never begun.
+
+Python raises KeyboardInterrupt between any two steps of its own.  Inside `held` the interrupt is
+only noted; engines let it through by `honour()` where nothing that is seen outside has been
+written yet, else it comes when the results are handed over.
+"""
+
+from __future__ import annotations
+
+import _signal  # the functions of `signal` itself take ten times as long
+import signal
+import threading
+from typing import Any
+
+
+class _Held:
+    """A `with` block that interrupts do not break off; only the main thread gets any."""
+
+    depth = 0
+    handler: Any = None
+    arrived: tuple | None = None
+
+    def __enter__(self) -> None:
+        if not _is_main_thread():
+            return
+        if not self.depth:
+            handler = _signal.getsignal(signal.SIGINT)
+            if handler is None:
+                return  # not Python's to change
+            _signal.signal(signal.SIGINT, self._note)
+            self.handler = handler
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        if not self.depth or not _is_main_thread():
+            return
+        self.depth -= 1
+        if not self.depth:
+            arrived, self.arrived = self.arrived, None
+            _signal.signal(signal.SIGINT, self.handler)
+            if arrived is not None:
+                self._deliver(arrived)
+
+    def _note(self, *arrived: Any) -> None:
+        self.arrived = arrived
+
+    def _deliver(self, arrived: tuple) -> None:
+        if callable(self.handler):
+            self.handler(*arrived)
+        else:
+            signal.raise_signal(signal.SIGINT)
+
+
+held = _Held()
+
+
+def honour() -> None:
+    """Raise the interrupt that waits, if one does."""
+    arrived = held.arrived
+    if arrived is not None and callable(held.handler) and _is_main_thread():
+        held.arrived = None
+        held.handler(*arrived)
+
+
+def _is_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
