@@ -48,8 +48,9 @@ class Contract(Operation):
     """
 
     def forward(ctx, a: Node, b: Node, labels_a: Labels, labels_b: Labels, result: Labels) -> Node:
-        ctx.labels = labels_a, labels_b, result
-        ctx.save_inputs(0 if ctx.needs(1) else None, 1 if ctx.needs(0) else None)
+        if ctx.recording:
+            ctx.labels = labels_a, labels_b, result
+            ctx.save_inputs(0 if ctx.needs(1) else None, 1 if ctx.needs(0) else None)
         return contraction(a, b, labels_a, labels_b, result)
 
     def backward(ctx, grad: Tensor) -> tuple:

@@ -246,7 +246,8 @@ class Linear(Operation):
     """x times a weight of (outputs, inputs), plus a bias: one product over the last dimension."""
 
     def forward(ctx, x: Node, weight: Node, bias: Node) -> Node:
-        ctx.save_inputs(0 if ctx.needs(1) else None, 1 if ctx.needs(0) else None)
+        if ctx.recording:
+            ctx.save_inputs(0 if ctx.needs(1) else None, 1 if ctx.needs(0) else None)
         leading = tuple(range(x.spec.rank - 1))
         labels = (*leading, _SUMMED), (_COLUMNS, _SUMMED), (*leading, _COLUMNS)
         product = contraction(x, weight, *labels)

@@ -28,7 +28,20 @@ class Relu(Operation):
 
     def backward(ctx, grad: Tensor) -> Tensor:
         (y,) = ctx.saved
-        return kept(is_above(y), grad)
+        return KeptAbove.apply((grad, y))
+
+
+class KeptAbove(Operation):
+    """x where y is above 0, else 0: the gradient of Relu, and of itself."""
+
+    def forward(ctx, x: Node, y: Node) -> Node:
+        ctx.save_inputs(1)
+        zero = literal(0, y.spec.dtype)
+        return e.where(e.compare(e.GT, y, zero), x, literal(0, x.spec.dtype))
+
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        (y,) = ctx.saved
+        return KeptAbove.apply((grad, y)), None
 
 
 class LeakyRelu(Operation):
