@@ -93,9 +93,9 @@ class Extreme(Operation):
     def backward(ctx, grad: Tensor) -> tuple:
         a, b = ctx.saved
         half = where(a == b, 0.5, 1.0) * grad
-        chosen = a >= b if ctx.primitive is p.MAXIMUM else a <= b
-        other = b >= a if ctx.primitive is p.MAXIMUM else b <= a
-        return where(chosen, half, 0), where(other, half, 0)
+        left_lost = a < b if ctx.primitive is p.MAXIMUM else a > b
+        right_lost = b < a if ctx.primitive is p.MAXIMUM else b > a
+        return where(left_lost, 0, half), where(right_lost, 0, half)
 
 
 class Clamp(Operation):

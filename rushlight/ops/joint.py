@@ -10,10 +10,12 @@ from rushlight.graph.creation import literal
 from rushlight.graph.dtype import DType, bool_
 from rushlight.graph.node import Node
 from rushlight.ops.check import check_axis, check_tensor
+from rushlight.ops.compare import where
 from rushlight.ops.join import cat
 from rushlight.ops.operands import align, operands
 from rushlight.ops.options import check_options, numpy_names
 from rushlight.ops.promotion import get_default_dtype
+from rushlight.ops.reduce import widened
 from rushlight.tensor import Tensor
 
 
@@ -22,7 +24,6 @@ class Logaddexp(Operation):
 
     def forward(ctx, a: Node, b: Node, dtype: DType) -> Node:
         ctx.save_inputs(0, 1)
-        ctx.save_outputs(0)
         a, b = align(a, b, dtype, "logaddexp")
         larger = e.binary(e.MAXIMUM, a, b)
         apart = e.neg(e.unary(e.ABS, e.sub(a, b)))
@@ -31,9 +32,9 @@ class Logaddexp(Operation):
         return e.add(larger, e.unary(e.LOG1P, e.unary(e.EXP, distance)))
 
     def backward(ctx, grad: Tensor) -> tuple:
-        a, b, result = ctx.saved
-        finite = result.masked_fill(result == -float("inf"), 0)
-        return grad * (a - finite).exp(), grad * (b - finite).exp()
+        a, b = [widened(value) for value in ctx.saved]
+        apart = where(a == b, 0, a - b)
+        return grad * apart.sigmoid(), grad * (-apart).sigmoid()
 
 
 def logaddexp(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:

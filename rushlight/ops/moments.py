@@ -13,7 +13,7 @@ from rushlight.graph.node import Node
 from rushlight.ops.check import check_axes, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.options import check_options, numpy_names
-from rushlight.ops.reduce import Axes, count_of, keep, spread, wide, without
+from rushlight.ops.reduce import Axes, count_of, keep, spread, wide, widened, without
 from rushlight.tensor import Tensor
 
 
@@ -30,7 +30,7 @@ def _moments(x: Node, axes: Axes, correction: float) -> tuple[Node, Node]:
 
 def _variance_gradient(x: Tensor, grad: Tensor, axes: Axes, correction: float) -> Tensor:
     """2 (x - mean) / (count - correction), as Var's formula says."""
-    shape = x._spec.shape
+    x, grad, shape = widened(x), widened(grad), x._spec.shape
     freedom = count_of(shape, axes) - correction
     apart = x - x.mean(axes, keepdim=True) if axes else x - x
     if freedom <= 0:
@@ -68,6 +68,7 @@ class Std(Operation):
 
 
 def _halved(grad: Tensor, result: Tensor) -> Tensor:
+    result, grad = widened(result), widened(grad)
     zero = result == 0
     return where(zero, 0, grad / where(zero, 1, result * 2))
 

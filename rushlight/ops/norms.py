@@ -21,7 +21,7 @@ from rushlight.ops.check import check_axes, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
 from rushlight.ops.options import check_options, numpy_names
-from rushlight.ops.reduce import Axes, count_of, keep, kept_shape, spread, total, wide
+from rushlight.ops.reduce import Axes, count_of, keep, kept_shape, spread, total, wide, widened
 from rushlight.ops.results import shown_as
 from rushlight.tensor import Tensor
 
@@ -42,7 +42,8 @@ class Norm(Operation):
         return keep(found, x.spec.shape, axes, keepdim)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        x, result = ctx.saved
+        x, result = [widened(value) for value in ctx.saved]
+        grad = widened(grad)
         order, shape = ctx.order, x._spec.shape
         if order == 0:
             return x * 0

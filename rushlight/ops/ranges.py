@@ -50,6 +50,9 @@ def arange(
     whole = all(isinstance(value, int) for value in (start, end, step))
     dtype = as_dtype("arange", dtype) or (int64 if whole else get_default_dtype())
     _check_range(start, end, step)
+    if dtype.kind in "iu" and not whole:
+        start, end, step, whole = int(start), int(end), int(step), True
+        _check_range(start, end, step)
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
     exact = int64 if whole else float64
     places = e.cast(iota(max(int(count), 0)), exact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 from rushlight.autograd.operation import Operation
@@ -25,11 +26,13 @@ Axes = tuple[int, ...]
 Shape = tuple[int, ...]
 
 
+@lru_cache(maxsize=4096)
 def without(rank: int, axes: Axes) -> Axes:
     """The axes that remain."""
     return tuple([axis for axis in range(rank) if axis not in axes])
 
 
+@lru_cache(maxsize=4096)
 def kept_shape(shape: Shape, axes: Axes) -> Shape:
     """The shape with size 1 at the reduced axes."""
     return tuple([1 if axis in axes else size for axis, size in enumerate(shape)])
@@ -40,6 +43,7 @@ def keep(x: Node, shape: Shape, axes: Axes, keepdim: bool) -> Node:
     return m.reshape(x, kept_shape(shape, axes)) if keepdim else x
 
 
+@lru_cache(maxsize=4096)
 def count_of(shape: Shape, axes: Axes) -> int:
     """How many elements fall into one result."""
     return math.prod([shape[axis] for axis in axes])
@@ -49,6 +53,12 @@ def wide(x: Node) -> Node:
     """16-bit floating point numbers in float32, in which their sums are taken."""
     dtype = x.spec.dtype
     return e.cast(x, float32) if dtype.is_floating_point and dtype.itemsize == 2 else x
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """What `wide` is to nodes: backward computes as forward does, the walk casts its result."""
+    dtype = tensor._spec.dtype
+    return tensor.to(float32) if dtype.is_floating_point and dtype.itemsize == 2 else tensor
 
 
 class Expand(Operation):
@@ -131,8 +141,8 @@ class Prod(Operation):
         return keep(r.reduce(r.PROD, e.cast(x, dtype), axes), x.spec.shape, axes, keepdim)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        x, result = ctx.saved
-        shape, axes = x._spec.shape, ctx.axes
+        x, result = [widened(value) for value in ctx.saved]
+        grad, shape, axes = widened(grad), x._spec.shape, ctx.axes
         zero = x == 0
         if modes.grad and bool(zero.any()):
             return spread(grad, shape, axes) * _others(x, axes)
@@ -184,10 +194,10 @@ class Logsumexp(Operation):
         return keep(e.cast(e.add(logarithm, shift), dtype), shape, axes, keepdim)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        x, result = ctx.saved
+        x, result = [widened(value) for value in ctx.saved]
         shape, axes = x._spec.shape, ctx.axes
         finite = where(result.abs() == math.inf, 0, result)
-        return spread(grad, shape, axes) * (x - spread(finite, shape, axes)).exp()
+        return spread(widened(grad), shape, axes) * (x - spread(finite, shape, axes)).exp()
 
 
 class Extent(Operation):

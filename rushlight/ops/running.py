@@ -15,7 +15,7 @@ from rushlight.ops.check import check_axis, check_tensor
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant, filled
 from rushlight.ops.options import check_options, numpy_names
-from rushlight.ops.reduce import summed_dtype
+from rushlight.ops.reduce import summed_dtype, widened
 from rushlight.ops.results import named
 from rushlight.tensor import Tensor, modes
 
@@ -59,7 +59,8 @@ class Cumprod(Operation):
         return _run(r.CUMPROD, e.cast(x, dtype), axis)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        x, result = ctx.saved
+        x, result = [widened(value) for value in ctx.saved]
+        grad = widened(grad)
         axis, zero = ctx.axis, x == 0
         if modes.grad and bool(zero.any()):
             return _multiplied_out(x, grad, axis)

@@ -13,7 +13,7 @@ from rushlight.graph.dtype import DType
 from rushlight.graph.node import Node
 from rushlight.ops.check import check_axis, check_tensor, describe, fail
 from rushlight.ops.options import numpy_names
-from rushlight.ops.reduce import spread, total, wide, without
+from rushlight.ops.reduce import spread, total, wide, widened, without
 from rushlight.tensor import Tensor
 
 
@@ -37,7 +37,7 @@ class Softmax(Operation):
         return e.cast(e.div(powers, sums), dtype)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        (result,) = ctx.saved
+        grad, result = widened(grad), widened(ctx.saved[0])
         axes = (ctx.axis,)
         weighted = grad * result
         return weighted - result * spread(total(weighted, axes), result._spec.shape, axes)
@@ -55,7 +55,7 @@ class LogSoftmax(Operation):
         return e.cast(e.sub(shifted, logarithm), dtype)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        (result,) = ctx.saved
+        grad, result = widened(grad), widened(ctx.saved[0])
         axes = (ctx.axis,)
         return grad - result.exp() * spread(total(grad, axes), result._spec.shape, axes)
 
