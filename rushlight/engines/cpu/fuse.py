@@ -18,6 +18,7 @@ from rushlight.engines.cpu.sizes import Atoms, Sizes
 from rushlight.graph.program import Equation, Graph
 
 _MOST_MEMBERS = 48
+_MOST_STEPS = 500
 _MOST_FOLLOWERS = 3
 _MOST_EARLY = 8
 
@@ -41,6 +42,8 @@ class Group:
         self.flat = flat
         self.kept = kept
         self.members: list[int] = []
+        self.steps = 0
+        """About how many primitives are computed in it."""
 
     @property
     def has_rows(self) -> bool:
@@ -93,6 +96,7 @@ class _Grouping:
         self.lookups = found.lookups
         self.checked: dict[int, int] = {}
         self.checks_met: set[int] = set()
+        self.steps_met = 0
         self.guards: dict[int, set[int]] = {}
         self.first: list[Group] = []
         self.count = len(graph.leaves)
@@ -178,6 +182,7 @@ class _Grouping:
         if self.roles[value] is Role.REDUCE and group.kept is None:
             group.kept = self.kept_of(value)
         group.members.append(value)
+        group.steps += self.steps_met
         self.position[value] = at
         self.guards.setdefault(at, set()).update(self.checks_met)
         for read in reads:
@@ -210,7 +215,8 @@ class _Grouping:
             group = self.groups[at]
             if group.role is Role.CONTRACT and at == least and self.can_follow(value, group, reads):
                 return at
-            if group.role is not Role.MAP or len(group.members) >= _MOST_MEMBERS:
+            full = len(group.members) >= _MOST_MEMBERS or group.steps >= _MOST_STEPS
+            if group.role is not Role.MAP or full:
                 continue
             inner = [read for read in reads if self.position[read.value] == at]
             if self.can_join(value, group, inner):
@@ -323,6 +329,7 @@ class _Grouping:
             elif self.roles[source] is Role.MAP:
                 for inner in self.graph.equations[source - self.count].inputs:
                     pending.append((inner, index if self.sizes.flat[inner] else ()))
+        self.steps_met = len(seen)
         return found
 
     def everywhere(self, value: int) -> Index:

@@ -17,6 +17,7 @@ Index = tuple[int, ...] | None
 
 _CHEAP = 3
 _MOST_READERS = 4
+_LONGEST_CHAIN = 64
 
 
 class Roots:
@@ -44,10 +45,15 @@ class Roots:
     def find_costs(self) -> list[int]:
         """What computing each value in place costs, with what it is computed of."""
         costs = [0] * len(self.roles)
+        depths = [0] * len(self.roles)
         for value, equation in enumerate(self.graph.equations, self.count):
             if self.roles[value] in (Role.MAP, Role.VIEW) and self.sizes.flat[value]:
                 below = sum([costs[source] for source in equation.inputs])
                 costs[value] = min(cost_of(equation.primitive) + below, 1000)
+                depths[value] = 1 + max([depths[source] for source in equation.inputs], default=0)
+                if depths[value] >= _LONGEST_CHAIN:
+                    self.wanted.add(value)
+                    depths[value] = 0
         return costs
 
     def find(self) -> None:

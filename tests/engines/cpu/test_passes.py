@@ -178,6 +178,18 @@ def test_repeated_work_is_done_once(engine):
     assert names.count("exp") == 1
 
 
+def test_a_very_long_chain_is_cut_into_kernels(engine):
+    x = floats(10)
+    result = x
+    for _ in range(3000):
+        result = e.add(result, c.literal(1.0, float32))
+    expected = values(x)
+    for _ in range(3000):
+        expected = expected + np.float32(1)
+    np.testing.assert_array_equal(values(result), expected)
+    assert 1 < len(engine.steps) < 20
+
+
 def test_small_certain_graphs_load_no_compiler():
     with using(Watching()) as watching:
         result = e.add(floats(3), floats(3))
