@@ -23,11 +23,11 @@ class ConstantPadNd(Operation):
     def forward(ctx, x: Node, low: Sizes, high: Sizes, value: Any) -> Node:
         ctx.arguments = low, high
         dtype = x.spec.dtype
-        return m.pad(x, literal(0, dtype) if value == 0 else number(value, dtype), low, high)
+        return m.pad(x, literal(0, dtype) if value is None else number(value, dtype), low, high)
 
     def backward(ctx, grad: Tensor) -> Tensor:
         low, high = [tuple([-n for n in side]) for side in ctx.arguments]
-        return ConstantPadNd.apply((grad,), low, high, 0)
+        return ConstantPadNd.apply((grad,), low, high, None)
 
 
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> Tensor:
@@ -54,7 +54,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         low = (*low[:axis], sizes[2 * position], *low[axis + 1 :])
         high = (*high[:axis], sizes[2 * position + 1], *high[axis + 1 :])
     if mode == "constant":
-        return _constant(input, low, high, 0 if value is None else value)
+        return _constant(input, low, high, value)
     if mode not in _AROUND:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value:

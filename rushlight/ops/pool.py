@@ -49,10 +49,10 @@ def _cover(x: Node, slides: Sliding, places: Node) -> Node:
     lengths, shape = x.spec.shape[-rank:], places.spec.shape
     result = None
     for i in range(rank):
-        inner = literal(math.prod(slides.size[i + 1 :]), int64)
+        inner = number(math.prod(slides.size[i + 1 :]), int64)
         inside = e.binary(e.FLOOR_DIV, places, inner) if i < rank - 1 else places
         if i:
-            inside = e.binary(e.REMAINDER, inside, literal(slides.size[i], int64))
+            inside = e.binary(e.REMAINDER, inside, number(slides.size[i], int64))
         first = e.mul(iota(shape[i - rank]), number(slides.stride[i], int64))
         first = e.sub(first, number(slides.low[i], int64))
         first = m.expand(first, shape, (len(shape) - rank + i,))

@@ -20,13 +20,14 @@ def convolved(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     stride, dilation = tuples(rank, stride, dilation)
     size = weight.shape[2:]
     if padding == "same":
-        total = [d * (k - 1) for d, k in zip(dilation, size)]
+        total = [d * (k - 1) for d, k in zip(dilation, size, strict=True)]
         sides = [(n // 2, n - n // 2) for n in total]
     else:
         sides = [(n, n) for n in tuples(rank, 0 if padding == "valid" else padding)[0]]
     x = np.pad(x, [(0, 0), (0, 0), *sides])
     counts = [
-        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(x.shape[2:], size, stride, dilation)
+        (n - d * (k - 1) - 1) // s + 1
+        for n, k, s, d in zip(x.shape[2:], size, stride, dilation, strict=True)
     ]
     samples, outputs = x.shape[0], weight.shape[0]
     result = np.zeros((samples, groups, outputs // groups, *counts))
@@ -35,7 +36,7 @@ def convolved(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     for place in itertools.product(*map(range, size)):
         spans = [
             slice(p * d, p * d + (n - 1) * s + 1, s)
-            for p, n, s, d in zip(place, counts, stride, dilation)
+            for p, n, s, d in zip(place, counts, stride, dilation, strict=True)
         ]
         part = split[(slice(None),) * 3 + tuple(spans)]
         result += np.einsum("goi,ngi...->ngo...", filters[(..., *place)], part)
@@ -49,7 +50,7 @@ def transposed(x, weight, bias=None, stride=1, padding=0, output_padding=0, grou
     settings = tuples(rank, stride, padding, output_padding, dilation)
     stride, padding, more, dilation = settings
     size = weight.shape[2:]
-    sides = list(zip(x.shape[2:], size, stride, more, dilation))
+    sides = list(zip(x.shape[2:], size, stride, more, dilation, strict=True))
     # long enough for what output padding shows beyond the last window
     full = [(n - 1) * s + d * (k - 1) + 1 + o for n, k, s, o, d in sides]
     outputs = weight.shape[1] * groups
@@ -59,12 +60,12 @@ def transposed(x, weight, bias=None, stride=1, padding=0, output_padding=0, grou
     for place in itertools.product(*map(range, size)):
         spans = [
             slice(p * d, p * d + (n - 1) * s + 1, s)
-            for p, (n, _, s, _, d) in zip(place, sides)
+            for p, (n, _, s, _, d) in zip(place, sides, strict=True)
         ]
         products = np.einsum("gio,ngi...->ngo...", filters[(..., *place)], split)
         result[(slice(None),) * 3 + tuple(spans)] += products
     result = result.reshape(x.shape[0], outputs, *full)
-    crop = [slice(p, n - p) for p, n in zip(padding, full)]
+    crop = [slice(p, n - p) for p, n in zip(padding, full, strict=True)]
     result = result[(slice(None), slice(None), *crop)]
     return result if bias is None else result + bias.reshape(-1, *(1,) * rank)
 

@@ -27,12 +27,13 @@ def each_window(x, rank, size, stride=None, padding=0, dilation=1, ceil_mode=Fal
     stride = size if stride is None else stride
     settings = [(n,) * rank if isinstance(n, int) else n for n in (stride, padding, dilation)]
     every = [
-        spans(n, k, s, p, d, ceil_mode) for n, k, s, p, d in zip(x.shape[-rank:], size, *settings)
+        spans(n, k, s, p, d, ceil_mode)
+        for n, k, s, p, d in zip(x.shape[-rank:], size, *settings, strict=True)
     ]
     shape = [len(starts) for starts, _ in every]
     for at in itertools.product(*map(range, shape)):
-        places = [places[i] for i, (_, places) in zip(at, every)]
-        starts = [starts[i] for i, (starts, _) in zip(at, every)]
+        places = [places[i] for i, (_, places) in zip(at, every, strict=True)]
+        starts = [starts[i] for i, (starts, _) in zip(at, every, strict=True)]
         yield at, np.ix_(*places), starts, shape, size, settings[1]
 
 
@@ -58,7 +59,7 @@ def avg_pooled(x, rank, count_include_pad=True, divisor_override=None, **options
         part = x[(..., *window)]
         count = np.prod(part.shape[-rank:])
         if count_include_pad:
-            ends = zip(starts, size, x.shape[-rank:], padding)
+            ends = zip(starts, size, x.shape[-rank:], padding, strict=True)
             count = np.prod([min(s + k, n + p) - s for s, k, n, p in ends])
         total = part.sum(tuple(range(-rank, 0)))
         result[(..., *at)] = total / (divisor_override or count)
@@ -70,7 +71,8 @@ def adaptive(x, rank, sizes, reduce):
     lengths = x.shape[-rank:]
     for at in itertools.product(*map(range, sizes)):
         window = tuple(
-            slice(i * n // m, -(-(i + 1) * n // m)) for i, n, m in zip(at, lengths, sizes)
+            slice(i * n // m, -(-(i + 1) * n // m))
+            for i, n, m in zip(at, lengths, sizes, strict=True)
         )
         result[(..., *at)] = reduce(x[(..., *window)], axis=tuple(range(-rank, 0)))
     return result
@@ -120,7 +122,14 @@ def cases():
                     (BY_RANK[rank],),
                     lambda x, r=rank, o=options, d=divide: avg_pooled(x, r, **d, **o),
                 )
-    for rank, sizes in [(1, (4,)), (1, (3,)), (2, (3, 4)), (2, (1, 1)), (2, (7, 9)), (3, (2, 2, 3))]:
+    for rank, sizes in [
+        (1, (4,)),
+        (1, (3,)),
+        (2, (3, 4)),
+        (2, (1, 1)),
+        (2, (7, 9)),
+        (3, (2, 2, 3)),
+    ]:
         name = "x".join(map(str, sizes))
         for kind, functions, reduce in (("avg", A_AVG, np.mean), ("max", A_MAX, np.max)):
             yield OpCase(
