@@ -339,6 +339,12 @@ def new_tensor(
     return tensor(data, dtype=dtype, requires_grad=requires_grad)
 
 
+def new(self: Tensor, *data: Any, device: Any = None) -> Tensor:
+    """PyTorch's older way: a tensor of this dtype of sizes or of a sequence."""
+    check_options("new", device=device)
+    return typed(self._spec.dtype, data)
+
+
 def _new(name: str, make: Any) -> Any:
     def new(self: Tensor, *size: Size, dtype: DType | None = None, **options: Any) -> Tensor:
         return make(*size, dtype=dtype or self._spec.dtype, **options)
@@ -377,6 +383,7 @@ _FUNCTIONS = (tensor, as_tensor, asarray, from_numpy, zeros, ones, empty, full, 
 _FUNCTIONS += (zeros_like, ones_like, empty_like, full_like, tril_indices, triu_indices)
 FUNCTIONS = {function.__name__: function for function in _FUNCTIONS} | TENSOR_TYPES
 METHODS = {
+    "new": new,
     "new_tensor": new_tensor,
     "new_full": new_full,
     "new_zeros": _new("zeros", zeros),

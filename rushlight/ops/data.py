@@ -88,6 +88,9 @@ def as_compute(array: np.ndarray, dtype: DType) -> np.ndarray:
 
 
 def _from_sequence(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
+    kinds = {(x.shape, x.dtype) if type(x) is np.ndarray else None for x in data}
+    if len(kinds) == 1 and None not in kinds:
+        return array_from(np.stack(data), dtype)
     shape = shape_of(data)
     leaves = _Leaves(shape)
     plain = leaves.collect(data)

@@ -16,7 +16,7 @@ from rushlight.graph.recorder import value_of
 from rushlight.graph.spec import spec_of
 from rushlight.ops.check import describe, fail
 from rushlight.ops.operands import NUMBERS
-from rushlight.tensor import Cell, Tensor, alias_of, node_of
+from rushlight.tensor import Cell, Tensor, alias_of, from_array, node_of
 
 _OWN_STATE = frozenset(Tensor.__annotations__)
 
@@ -82,6 +82,12 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:  # noqa: N807
 
 def __reversed__(self: Tensor) -> Tensor:  # noqa: N807
     return self.flip(0) if self._spec.rank else self
+
+
+def __array_wrap__(
+    self: Tensor, array: np.ndarray, context: Any = None, return_scalar: bool = False
+) -> Tensor:
+    return from_array(np.asarray(array))
 
 
 def is_nonzero(input: Tensor) -> bool:
@@ -212,6 +218,7 @@ METHODS = {
     **{f.__name__: f for f in (__bool__, __int__, __float__, __complex__, __index__)},
     **{f.__name__: f for f in (__contains__, __iter__, __reversed__, __deepcopy__, __copy__)},
     "__reduce_ex__": __reduce_ex__,
+    "__array_wrap__": __array_wrap__,
     "__array_priority__": 1000,
     "is_cuda": property(lambda self: False),
     "is_sparse": property(lambda self: False),

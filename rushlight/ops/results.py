@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import namedtuple
 from typing import Any
 
+from rushlight import return_types
+
 
 def named(name: str, fields: str = "values indices") -> Any:
     """A tuple type with named fields that prints as PyTorch's return types do."""
@@ -14,7 +16,10 @@ def named(name: str, fields: str = "values indices") -> Any:
         parts = [f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)]
         return f"rushlight.return_types.{name}(\n" + ",\n".join(parts) + ")"
 
-    return type(name, (base,), {"__slots__": (), "__repr__": show, "__module__": __name__})
+    own = {"__slots__": (), "__repr__": show, "__module__": return_types.__name__}
+    made = type(name, (base,), own)
+    setattr(return_types, name, made)
+    return made
 
 
 def shown_as(name: str) -> Any:

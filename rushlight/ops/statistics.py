@@ -12,7 +12,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import movement as m
 from rushlight.graph import reduction as r
 from rushlight.graph.buffer import Buffer
-from rushlight.graph.creation import literal
+from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import int64
 from rushlight.graph.indexing import gather
 from rushlight.graph.node import Node, input_node
@@ -41,7 +41,7 @@ class Median(Operation):
         size, floating = shape[axis], x.spec.dtype.is_floating_point
         order = r.argsort(x, axis)
         vanished = tuple([n for at, n in enumerate(shape) if at != axis])
-        rank = m.expand(literal((size - 1) // 2, int64), vanished)
+        rank = m.expand(number((size - 1) // 2, int64), vanished)
         if floating:
             holes = r.sum_(e.cast(e.compare(e.NE, x, x), int64), axes)
             rank = _rank_among(size, holes, ignoring)
@@ -61,10 +61,10 @@ class Median(Operation):
 def _rank_among(size: int, holes: Node, ignoring: bool) -> Node:
     """Which element in order is the median, given how many NaN stand at the end."""
     if ignoring:
-        counted = e.sub(literal(size - 1, int64), holes)
+        counted = e.sub(number(size - 1, int64), holes)
         half = e.binary(e.FLOOR_DIV, counted, literal(2, int64))
         return e.binary(e.MAXIMUM, half, literal(0, int64))
-    last, middle = literal(size - 1, int64), literal((size - 1) // 2, int64)
+    last, middle = number(size - 1, int64), number((size - 1) // 2, int64)
     return e.where(e.compare(e.GT, holes, literal(0, int64)), last, middle)
 
 

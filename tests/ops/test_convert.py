@@ -196,6 +196,8 @@ def test_numpy_scalars_and_arrays_defer():
     product = np.array([3.0, 4.0], np.float32) * x
     assert isinstance(product, rl.Tensor)
     assert product.tolist() == [3, 8]
+    assert np.square(x).tolist() == [1, 4]
+    assert isinstance(np.square(x), rl.Tensor)
 
 
 def test_comparing_whole_tensors():

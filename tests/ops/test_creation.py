@@ -142,6 +142,9 @@ FILLED = [
     (lambda: rl.Tensor(), np.zeros(0, "f4")),
     (lambda: rl.Tensor([1, 2]), np.array([1, 2], "f4")),
     (lambda: rl.LongTensor([1, 2]), np.array([1, 2])),
+    (lambda: rl.tensor([1]).new(2), np.zeros(2, "i8")),
+    (lambda: rl.tensor([np.zeros(2), np.ones(2)]), np.array([[0.0, 0.0], [1.0, 1.0]])),
+    (lambda: rl.arange(0.5, 2.9, dtype=rl.int64), np.array([0, 1])),
 ]
 
 

@@ -1,5 +1,7 @@
 """Extremes, running values, order and counting against NumPy."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -164,6 +166,7 @@ def test_results_have_names_and_print_as_in_pytorch():
     assert found.values is found[0]
     shown = "rushlight.return_types.max(\nvalues=tensor(3),\nindices=tensor(1))"
     assert repr(found) == shown
+    assert type(pickle.loads(pickle.dumps(found))) is rl.return_types.max  # noqa: S301 - our own
 
 
 def test_0d_tensors_count_as_one_element():
