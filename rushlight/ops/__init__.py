@@ -20,8 +20,10 @@ from rushlight.tensor import Tensor
 FAMILIES = (
     "compare",
     "elementwise",
+    "ternary",
     "unary",
     "movement",
+    "parts",
     "join",
     "reduce",
     "matmul",
