@@ -34,7 +34,7 @@ FAMILIES = (
     "sort",
 )
 FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "creation", "ranges")
-FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing")
+FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing", "memory")
 FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "norm", "margin")
 FAMILIES += ("padding", "dropout", "image", "ctc")
 

@@ -110,6 +110,22 @@ def test_what_numpy_cannot_take():
         rl.ones(1, dtype=rl.bfloat16).numpy()
 
 
+def test_dlpack_shares_memory():
+    x = rl.zeros(3)
+    array = np.from_dlpack(x)
+    x.numpy()[0] = 2
+    assert array.tolist() == [2, 0, 0]
+    back = rl.from_dlpack(np.arange(3.0))
+    assert back.tolist() == [0, 1, 2]
+    with pytest.raises(BufferError, match="require gradient"):
+        np.from_dlpack(rl.ones(1, requires_grad=True))
+
+
+def test_buffers_of_bytes():
+    bytes_ = bytearray(np.arange(4, dtype=np.int16).tobytes())
+    assert rl.frombuffer(bytes_, dtype=rl.int16, offset=2).tolist() == [1, 2, 3]
+
+
 def test_empty_tensors():
     assert rl.zeros(2, 0)[1:].numpy().shape == (1, 0)
     assert np.asarray(rl.zeros(2, 3), np.int32).dtype == np.int32

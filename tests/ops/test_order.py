@@ -229,6 +229,10 @@ def test_searching_sorted_sequences():
     assert rl.searchsorted(rows, rl.tensor([[3], [3]])).tolist() == [[1], [1]]
 
 
+def test_isin():
+    assert rl.isin(rl.tensor([[1, 2], [3, 4]]), rl.tensor([2, 4])).tolist() == [[False, True]] * 2
+
+
 def test_histc():
     x = rl.tensor([1.0, 2.0, 1.0, 4.0])
     assert rl.histc(x, bins=4, min=0, max=4).tolist() == [0, 2, 1, 1]
