@@ -8,6 +8,7 @@ Both sides run the same plain five-step loop on the same data.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ def training_step(
     nn, numbers = library.nn, np.random.default_rng(0)
     library.manual_seed(0)
     layers: list[Any] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     model = nn.Sequential(*layers[:-1])
     x = library.tensor(numbers.standard_normal((batch, sizes[0])).astype(np.float32))

@@ -42,7 +42,8 @@ def main() -> None:
     sides = libraries()
     if "torch" in sides:
         sides["torch"].set_num_threads(1)
-    print(f"{'network':24s} {'primitives':>10s} {'us a step':>10s} {'us each':>8s} {'torch us':>9s}")
+    titles = ("network", "primitives", "us a step", "us each", "torch us")
+    print("{:24s} {:>10s} {:>10s} {:>8s} {:>9s}".format(*titles))
     for title, sizes, batch, name in NETWORKS:
         steps = {
             side: training_step(library, sizes, batch, name, read_loss=True)
@@ -51,8 +52,8 @@ def main() -> None:
         times = alternate(steps, options.rounds, seconds=0.05, warm_up=30)
         count = primitives_of(steps["rushlight"])
         ours = statistics.median(times["rushlight"]) * 1e6
-        torch = f"{statistics.median(times['torch']) * 1e6:9.0f}" if "torch" in times else "        -"
-        print(f"{title:24s} {count:10.0f} {ours:10.0f} {ours / count:8.2f} {torch}")
+        theirs = f"{statistics.median(times['torch']) * 1e6:.0f}" if "torch" in times else "-"
+        print(f"{title:24s} {count:10.0f} {ours:10.0f} {ours / count:8.2f} {theirs:>9s}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from rushlight.autograd.modes import (
     set_grad_enabled,
 )
 from rushlight.device import device
-from rushlight.dtypes import *  # noqa: F403 - the dtypes by PyTorch's names
+from rushlight.dtypes import *
 from rushlight.graph import recorder as _recorder
 from rushlight.ops.promotion import (
     can_cast,
@@ -40,7 +40,8 @@ from rushlight.random import (
     seed,
     set_rng_state,
 )
-from rushlight.tensor import Size, Tensor
+from rushlight.size import Size
+from rushlight.tensor import Tensor
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,6 @@ cell: it holds its node itself.
 
 from __future__ import annotations
 
-import sys
 import threading
 import warnings
 import weakref
@@ -17,42 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight.device import CPU, device
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.dtype import DType, bfloat16, from_numpy_dtype
-from rushlight.graph.node import INPUT, Node, input_node
-from rushlight.graph.recorder import recorder, value_of
-from rushlight.graph.spec import Spec, spec_of
+from rushlight.graph.node import Node, input_node
+from rushlight.graph.recorder import value_of
+from rushlight.graph.spec import spec_of
+from rushlight.shaped import Shaped, layout_of
+from rushlight.size import contiguous_strides
+from rushlight.storage import Cell
 
 if TYPE_CHECKING:
     from rushlight.autograd.node import GradNode
-
-
-class Size(tuple):
-    """A shape: a tuple of sizes that prints as PyTorch's does and counts its elements.
-
-    >>> Size((2, 3)), Size((2, 3)).numel()
-    (rushlight.Size([2, 3]), 6)
-    """
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """The number of elements of this shape."""
-        count = 1
-        for size in self:
-            count *= size
-        return count
-
-    def __repr__(self) -> str:
-        return f"rushlight.Size({list(self)})"
-
-    def __getitem__(self, index: Any) -> Any:
-        found = tuple.__getitem__(self, index)
-        return Size(found) if isinstance(index, slice) else found
-
-    def __add__(self, other: tuple) -> Size:
-        return Size(tuple.__add__(self, tuple(other)))
 
 
 class Modes(threading.local):
@@ -69,76 +43,15 @@ class Modes(threading.local):
 modes = Modes()
 
 
-class Cell:
-    """The storage that a tensor shares with its views, its `.data` and its detached selves."""
-
-    __slots__ = ("__weakref__", "foreign", "node", "strides", "version")
-
-    def __init__(self, node: Node, foreign: np.ndarray | None = None):
-        self.node = node
-        self.version = 0
-        self.foreign: np.ndarray | str | None = foreign  # who else can write the memory
-        self.strides: tuple[int, ...] | None = None  # of the whole, where not C order
-
-    def write(self, node: Node) -> None:
-        """Give all tensors of this cell a new value."""
-        recorder().remember(self, self.node)
-        self.node = node
-        self.version += 1
-        self.foreign = None
-
-    def restore(self, node: Node) -> None:
-        """Go back to the value of the last sync point, after a failed program."""
-        self.node = node
-        self.version += 1
-
-    def adopt(self) -> None:
-        """Copy memory that someone else can write, since an operation is about to read it.
-
-        Memory that was exported, and into which no array looks any more, needs no copy.
-        """
-        foreign, self.foreign = self.foreign, None
-        if foreign is not EXPORTED or value_of(self.node).is_exported:
-            self.node = _copy_of(self.node)
-            self.version += 1
-
-    def export(self) -> Buffer:
-        """The value's memory, for arrays outside to share with this cell alone."""
-        if type(self.foreign) is np.ndarray:
-            return self.node.buffer
-        buffer = value_of(self.node)
-        if self.foreign is None and sys.getrefcount(self.node) > _ONE_HOLDER:
-            self.node = _copy_of(self.node)
-            buffer = self.node.buffer
-        self.foreign = EXPORTED
-        return buffer
-
-
-EXPORTED = "exported"
-
-
-def _copy_of(node: Node) -> Node:
-    spec = node.spec
-    stored = value_of(node).stored(spec.shape, spec.dtype)
-    return input_node(Buffer.holding(stored, spec.dtype), spec)
-
-
-_ONE_HOLDER = sys.getrefcount(Cell(Node(INPUT, (), (), (), None)).node)
-
-
-class Tensor:
+class Tensor(Shaped):
     """An n-dimensional array of one dtype whose operations are recorded and differentiated.
 
     Made by `rl.tensor`, `rl.zeros`, ... and by operations; `Tensor(data)` and `Tensor(2, 3)` make
     float32 tensors as in PyTorch.
     """
 
-    _node: Node | None = None
-    _cell: Cell | None = None
-    _chain: tuple = ()
     _seen: int = 0
     _base: Tensor | None = None
-    _strides: tuple[int, ...] | None = None
     _requires_grad: bool = False
     _grad_fn: GradNode | None = None
     _output_number: int = 0
@@ -150,117 +63,11 @@ class Tensor:
     _untracked: bool = False
     _inference: bool = False
 
-    def __new__(cls, *data: Any, **options: Any) -> Tensor:
+    def __new__(cls, *data: Any, **options: Any) -> Tensor:  # noqa: D102
         return cls._construct(cls, *data, **options)
-
-    # ------------------------------------------------------------------ what it knows of itself
-    @property
-    def _spec(self) -> Spec:
-        if self._cell is None or self._chain:
-            return self._node.spec
-        return self._cell.node.spec
-
-    @property
-    def shape(self) -> Size:
-        """The size of each dimension."""
-        spec = self._spec
-        if spec.public_shape is None:
-            spec.public_shape = Size(spec.shape)
-        return spec.public_shape
-
-    @property
-    def dtype(self) -> DType:
-        """The kind of number it holds."""
-        return self._spec.dtype
-
-    @property
-    def device(self) -> device:
-        """Where it lives: always the CPU in this version."""
-        return CPU
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self._spec.rank
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self._spec.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all elements."""
-        return self._spec.nbytes
-
-    @property
-    def _version(self) -> int:
-        """How often its storage was written in place."""
-        return 0 if self._cell is None else self._cell.version
-
-    def size(self, dim: int | None = None) -> Size | int:
-        """The shape, or the size of one dimension."""
-        if dim is None:
-            return self.shape
-        shape = self.shape
-        if not -len(shape) <= dim < max(len(shape), 1):
-            low, high = -max(len(shape), 1), max(len(shape), 1) - 1
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [{low}, {high}], "
-                f"but got {dim})"
-            )
-        return shape[dim]
-
-    def dim(self) -> int:
-        """The number of dimensions."""
-        return self._spec.rank
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return self._spec.size
-
-    nelement = numel
-    ndimension = dim
-
-    def element_size(self) -> int:
-        """Bytes of one element."""
-        return self._spec.dtype.itemsize
-
-    def __len__(self) -> int:
-        shape = self._spec.shape
-        if not shape:
-            raise TypeError("len() of a 0-d tensor")
-        return shape[0]
 
     def __hash__(self) -> int:
         return id(self)
-
-    # ------------------------------------------------------------------------ layout, logically
-    def _layout(self) -> tuple[tuple[int, ...], int]:
-        """Logical strides and offset, as PyTorch would lay the tensor out."""
-        if not self._chain:
-            return self._strides or contiguous_strides(self._spec.shape), 0
-        cell = self._cell
-        return _layout_of(self, cell.strides or contiguous_strides(cell.node.spec.shape))
-
-    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
-        """Elements to skip in storage for one step along each dimension."""
-        strides = self._layout()[0]
-        return strides if dim is None else strides[dim]
-
-    def storage_offset(self) -> int:
-        """Where in its storage the first element lies."""
-        return self._layout()[1]
-
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements lie in C order without gaps."""
-        if not self._chain and self._strides is None:
-            return True
-        shape = self._spec.shape
-        strides = self._layout()[0]
-        expected = contiguous_strides(shape)
-        pairs = zip(shape, strides, expected, strict=True)
-        return 0 in shape or all(n == 1 or have == want for n, have, want in pairs)
 
     # --------------------------------------------------------------------------------- autograd
     @property
@@ -421,15 +228,6 @@ class Tensor:
         return values.item()
 
 
-def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of a C-ordered layout, in elements."""
-    strides, step = [], 1
-    for size in reversed(shape):
-        strides.append(step)
-        step *= max(size, 1)
-    return tuple(reversed(strides))
-
-
 # ------------------------------------------------------------------------------ making and reading
 def wrap(node: Node) -> Tensor:
     """A tensor that holds this value and nothing else does."""
@@ -516,21 +314,13 @@ def _shared_array(tensor: Tensor) -> np.ndarray:
     buffer = cell.export()
     if not tensor._chain:
         return buffer.stored(spec.shape, spec.dtype)
-    strides, offset = _layout_of(tensor, contiguous_strides(cell.node.spec.shape))
+    strides, offset = layout_of(tensor, contiguous_strides(cell.node.spec.shape))
     if strides is None or not spec.size:
         return value_of(node_of(tensor)).stored(spec.shape, spec.dtype).copy()
     size = spec.dtype.itemsize
     steps = tuple([size * step for step in strides])
     first = buffer.offset + size * offset
     return np.ndarray(spec.shape, spec.dtype.storage, buffer.memory, first, steps)
-
-
-def _layout_of(view: Tensor, strides: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
-    """Strides and offset of a view of storage that has these strides."""
-    shape, offset = view._cell.node.spec.shape, 0
-    for operation, arguments in view._chain:
-        shape, strides, offset = operation.layout(shape, strides, offset, *arguments)
-    return strides, offset
 
 
 def alias_of(tensor: Tensor) -> Tensor:

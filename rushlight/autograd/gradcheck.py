@@ -149,7 +149,9 @@ class _Undefined(Function):
 class _Check:
     """One call of gradcheck: the function, its differentiable inputs and the tolerances."""
 
-    def __init__(self, func: Callable, inputs: tuple, eps: float, atol: float, rtol: float, nondet):
+    def __init__(
+        self, func: Callable, inputs: tuple, eps: float, atol: float, rtol: float, nondet: float
+    ):
         self.func = func
         self.inputs = inputs
         self.eps, self.atol, self.rtol, self.nondet = eps, atol, rtol, nondet

@@ -86,7 +86,7 @@ class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
 class _Fixed(_Mode):
     mode = False
 
-    def __new__(cls, function: Callable | None = None):
+    def __new__(cls, function: Callable | None = None) -> Any:
         instance = super().__new__(cls)
         return instance if function is None else instance(function)
 
@@ -118,7 +118,7 @@ class enable_grad(_Fixed):  # noqa: N801 - PyTorch's name
 class inference_mode(_Mode):  # noqa: N801 - PyTorch's name
     """`no_grad`, and a promise that the results take no part in autograd later."""
 
-    def __new__(cls, mode: bool | Callable = True):  # noqa: D102
+    def __new__(cls, mode: bool | Callable = True) -> Any:  # noqa: D102
         instance = super().__new__(cls)
         if callable(mode):
             instance._mode = True

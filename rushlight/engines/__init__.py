@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+from typing import Any
 
 NAMES = ("cpu", "reference")
 
 
-def load(name: str | None = None):
+def load(name: str | None = None) -> Any:
     """The engine of that name; by default the one named by RUSHLIGHT_ENGINE, else "cpu".
 
     >>> load("reference").name

@@ -1,6 +1,6 @@
 """A two-layer network with its updates written by hand, in both of PyTorch's ways.
 
-    python -m rushlight.examples.by_hand
+python -m rushlight.examples.by_hand
 """
 
 from __future__ import annotations

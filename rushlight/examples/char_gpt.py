@@ -89,7 +89,9 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """Embeddings, blocks, and a linear layer to the letters."""
 
-    def __init__(self, letters: int, width: int, heads: int, layers: int, length: int, dropout=0.0):
+    def __init__(
+        self, letters: int, width: int, heads: int, layers: int, length: int, dropout: float = 0.0
+    ):
         super().__init__()
         self.length = length
         self.wte = nn.Embedding(letters, width)
@@ -109,7 +111,9 @@ class GPT(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
-    def forward(self, idx: rl.Tensor, targets: rl.Tensor | None = None):
+    def forward(
+        self, idx: rl.Tensor, targets: rl.Tensor | None = None
+    ) -> tuple[rl.Tensor, rl.Tensor | None]:
         """Scores of the next letter at every place, and the loss if the targets are given."""
         _, t = idx.size()
         pos = rl.arange(0, t, dtype=rl.long).unsqueeze(0)
@@ -123,7 +127,9 @@ class GPT(nn.Module):
         return logits, loss
 
     @rl.no_grad()
-    def generate(self, idx: rl.Tensor, count: int, temperature: float = 1.0, top_k: int = 10):
+    def generate(
+        self, idx: rl.Tensor, count: int, temperature: float = 1.0, top_k: int = 10
+    ) -> rl.Tensor:
         """`idx` continued by `count` letters drawn from the network's probabilities."""
         for _ in range(count):
             logits, _ = self(idx[:, -self.length :])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Buffer:
         self.memory, self.address, self.offset, self.capacity = POOL.take(nbytes)
         self.nbytes = nbytes
 
-    def __del__(self, give=POOL.give, references=sys.getrefcount) -> None:
+    def __del__(self, give: Callable = POOL.give, references: Callable = sys.getrefcount) -> None:
         try:
             if self.capacity and references(self.memory) == _UNSHARED:
                 give(self.memory, self.address, self.offset, self.capacity)
@@ -126,7 +127,7 @@ def _count_of_unshared_memory() -> int:
         def __init__(self) -> None:
             self.memory = np.empty(1, np.uint8)
 
-        def count(self, references=sys.getrefcount) -> int:
+        def count(self, references: Callable = sys.getrefcount) -> int:
             return references(self.memory)
 
     return Probe().count()

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class DType:
-    """A kind of number: its name, its size in memory, and the NumPy types that store and compute it.
+    """A kind of number: its name, its size in memory, the NumPy types that store and compute it.
 
     `storage` is the NumPy type of the bytes in a buffer; `compute` is the type in which NumPy
     calculates.  They differ for bfloat16 alone, which NumPy lacks: stored as the upper 16 bits of

@@ -60,7 +60,7 @@ class Recorder:
         self._measured = self._bytes = self._operations = 0
         _recorders.add(self)
 
-    def __del__(self, finalizing=sys.is_finalizing) -> None:
+    def __del__(self, finalizing: Callable = sys.is_finalizing) -> None:
         """Compute what others may hold of a thread that ends; a failure waits for its reader."""
         if self.pending and not finalizing():
             with contextlib.suppress(Exception):
@@ -205,7 +205,7 @@ def _evaluate_now(node: Node) -> None:
             value_of(source)
     try:
         node.buffer = _provided("evaluate")(node)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again with its place
         raise _located(error, node) from None
     node.inputs = ()
 
@@ -219,7 +219,9 @@ def _products(node: Node) -> int:
     return 2 * node.spec.size * contracted
 
 
-def _find_live(pending: list[Node], references=sys.getrefcount) -> tuple[list[Node], list[bool]]:
+def _find_live(
+    pending: list[Node], references: Callable = sys.getrefcount
+) -> tuple[list[Node], list[bool]]:
     """The nodes to compute, in recorded order, and which of them must survive.
 
     Leaves `uses` of every source counting the references that pending nodes hold.
@@ -319,7 +321,7 @@ def _run(live: list[Node], survives: list[bool]) -> None:
         node.buffer = buffer
 
 
-def _prepare_leaves(leaves: dict[Node, int], references=sys.getrefcount) -> list[bool]:
+def _prepare_leaves(leaves: dict[Node, int], references: Callable = sys.getrefcount) -> list[bool]:
     """Make sure every leaf has its value; say which ones nothing else holds."""
     donated = []
     for leaf in leaves:

@@ -14,7 +14,8 @@ from rushlight.graph.buffer import Buffer as Memory
 from rushlight.graph.node import input_node
 from rushlight.graph.spec import spec_of
 from rushlight.io.file import Damaged, Stored
-from rushlight.tensor import Size, Tensor, alias_of, wrap
+from rushlight.size import Size
+from rushlight.tensor import Tensor, alias_of, wrap
 
 _FLOATS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 

@@ -15,7 +15,9 @@ from rushlight.device import device
 from rushlight.graph import dtype as kinds
 from rushlight.graph.recorder import value_of
 from rushlight.io.file import CODES, Stored
-from rushlight.tensor import Cell, Size, Tensor, node_of
+from rushlight.size import Size
+from rushlight.storage import Cell
+from rushlight.tensor import Tensor, node_of
 
 Place = tuple[Any, ...]
 

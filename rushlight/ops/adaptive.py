@@ -15,7 +15,7 @@ from rushlight.graph import reduction as r
 from rushlight.graph.movement import expand, permute, reshape
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.join import stack
-from rushlight.ops.movement import slice_axis
+from rushlight.ops.parts import slice_axis
 from rushlight.ops.places import origin
 from rushlight.ops.pool import MaxPool, SumPool
 from rushlight.ops.scatter import Gather

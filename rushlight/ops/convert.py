@@ -18,7 +18,8 @@ from rushlight.ops.check import broadcast, check_tensor
 from rushlight.ops.creation import TENSOR_TYPES, TYPE_NAMES, TensorType
 from rushlight.ops.index import CopyBackwards
 from rushlight.ops.options import check_memory_format
-from rushlight.tensor import Tensor, contiguous_strides, wrap
+from rushlight.size import contiguous_strides
+from rushlight.tensor import Tensor, wrap
 
 
 class ToCopy(Operation):
@@ -275,7 +276,7 @@ _CASTS = {
     "cdouble": dtypes.complex128,
 }
 _FUNCTIONS = (clone, fill, is_floating_point, is_complex, is_signed, is_tensor, numel)
-FUNCTIONS = {function.__name__: function for function in _FUNCTIONS}
+FUNCTIONS: dict[str, Any] = {function.__name__: function for function in _FUNCTIONS}
 FUNCTIONS |= {"fill_": fill_, "zero_": zero_}
 METHODS = {
     **{name: _caster(name, dtype) for name, dtype in _CASTS.items()},

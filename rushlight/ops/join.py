@@ -11,7 +11,8 @@ from rushlight.graph import movement as p
 from rushlight.graph.dtype import DType
 from rushlight.graph.node import Node
 from rushlight.ops.check import check_axis, check_shape, describe, fail
-from rushlight.ops.movement import reshape, slice_axis, unsqueeze
+from rushlight.ops.movement import reshape, unsqueeze
+from rushlight.ops.parts import slice_axis
 from rushlight.ops.promotion import promote_types
 from rushlight.tensor import Tensor
 

@@ -11,7 +11,7 @@ from rushlight.graph.node import Node
 from rushlight.ops.arrange import flip
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.join import cat
-from rushlight.ops.movement import slice_axis
+from rushlight.ops.parts import slice_axis
 from rushlight.tensor import Tensor
 
 Sizes = tuple[int, ...]

@@ -7,7 +7,7 @@ these above Python numbers: a lower one changes the dtype only if its category i
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def set_default_dtype(dtype: DType) -> None:
     promote_number.cache_clear()
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote_types(a: DType, b: DType) -> DType:
     """The smallest dtype that holds both.
 
@@ -62,7 +62,7 @@ def promote_types(a: DType, b: DType) -> DType:
     return {1: dtypes.int16, 2: dtypes.int32, 4: dtypes.int64, 8: dtypes.int64}[unsigned.itemsize]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _number_dtype(kind: type) -> DType:
     if issubclass(kind, (bool, np.bool_)):
         return dtypes.bool_
@@ -73,7 +73,7 @@ def _number_dtype(kind: type) -> DType:
     return dtypes.complex128 if _default is dtypes.float64 else dtypes.complex64
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote_number(dtype: DType, kind: type) -> DType:
     """The dtype of a tensor of `dtype` with a Python number of type `kind`."""
     other = _number_dtype(kind)

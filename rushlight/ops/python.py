@@ -16,7 +16,8 @@ from rushlight.graph.recorder import value_of
 from rushlight.graph.spec import spec_of
 from rushlight.ops.check import describe, fail
 from rushlight.ops.operands import NUMBERS
-from rushlight.tensor import Cell, Tensor, alias_of, from_array, node_of
+from rushlight.storage import Cell
+from rushlight.tensor import Tensor, alias_of, from_array, node_of
 
 _OWN_STATE = frozenset(Tensor.__annotations__)
 
@@ -84,7 +85,7 @@ def __reversed__(self: Tensor) -> Tensor:  # noqa: N807
     return self.flip(0) if self._spec.rank else self
 
 
-def __array_wrap__(
+def __array_wrap__(  # noqa: N807
     self: Tensor, array: np.ndarray, context: Any = None, return_scalar: bool = False
 ) -> Tensor:
     return from_array(np.asarray(array))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from rushlight.autograd.operation import Operation
 from rushlight.graph import elementwise as p
@@ -22,8 +23,8 @@ from rushlight.tensor import Tensor
 _ROOT_PI = math.sqrt(math.pi)
 _LOG_2, _LOG_10 = math.log(2), math.log(10)
 
-# name: (primitive, kept, derivative, docstring)
-SMOOTH: dict[str, tuple[Primitive, str, Callable[[Tensor], Tensor], str]] = {
+# Each name with its primitive, what is kept, the derivative and the docstring.
+SMOOTH: dict[str, tuple[Primitive, str, Callable[[Tensor], Any], str]] = {
     "exp": (p.EXP, "y", lambda y: y, "e to the power of each element."),
     "exp2": (p.EXP2, "y", lambda y: y * _LOG_2, "2 to the power of each element."),
     "expm1": (p.EXPM1, "y", lambda y: y + 1, "exp(x) - 1, exact for small x."),
@@ -231,7 +232,7 @@ def neg(input: Tensor) -> Tensor:
     return Neg.apply((input,))
 
 
-def abs(input: Tensor) -> Tensor:  # noqa: A001 - PyTorch's name
+def abs(input: Tensor) -> Tensor:
     """|input|."""
     return Abs.apply((check_tensor("abs", "input", input),))
 
@@ -248,7 +249,7 @@ def square(input: Tensor) -> Tensor:
     return input**2
 
 
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001 - PyTorch's name
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """input rounded half to even at a decimal place.
 
     >>> import rushlight as rl
@@ -300,7 +301,9 @@ FUNCTIONS |= {"arcsinh": FUNCTIONS["asinh"], "arccosh": FUNCTIONS["acosh"]}
 FUNCTIONS |= {"arctanh": FUNCTIONS["atanh"]}
 METHODS = {
     **FUNCTIONS,
-    **{"__neg__": neg, "__pos__": positive, "__abs__": abs},
-    **{"__round__": lambda self, digits=0: round(self, decimals=digits)},
+    "__neg__": neg,
+    "__pos__": positive,
+    "__abs__": abs,
+    "__round__": lambda self, digits=0: round(self, decimals=digits),
 }
 INPLACE = tuple(name for name in FUNCTIONS if name != "positive")

@@ -13,7 +13,8 @@ from rushlight.autograd.operation import Operation, ViewOperation
 from rushlight.graph import movement as p
 from rushlight.graph.creation import literal
 from rushlight.graph.node import Node
-from rushlight.tensor import Tensor, contiguous_strides, wrap
+from rushlight.size import contiguous_strides
+from rushlight.tensor import Tensor, wrap
 
 Shape = tuple[int, ...]
 Strides = tuple[int, ...]

@@ -84,7 +84,8 @@ def test_foreign_memory_does_not_enter_the_pool():
     buffer = Buffer.around(array)
     del buffer, array
     gc.collect()
-    assert all(address != pooled for each in module.POOL._free.values() for _, pooled, _ in list(each))
+    pooled = [block for each in module.POOL._free.values() for block in list(each)]
+    assert all(address != other for _, other, _ in pooled)
 
 
 def test_the_pool_keeps_no_more_than_its_limit(monkeypatch):

@@ -10,7 +10,7 @@ from rushlight.graph.dtype import float32, int64
 from rushlight.graph.node import INPUT, PRIMITIVES, Failure, Node, Origin
 from rushlight.graph.program import Equation, Graph, Leaf
 from rushlight.graph.spec import spec_of
-from rushlight.graph.verify import InvalidGraph, verify
+from rushlight.graph.verify import InvalidGraphError, verify
 
 X = spec_of((4, 3), float32)
 ROW = spec_of((4,), float32)
@@ -58,12 +58,12 @@ BROKEN = [
 
 @pytest.mark.parametrize(("position", "changes", "words"), BROKEN)
 def test_broken_graphs_are_caught(position, changes, words):
-    with pytest.raises(InvalidGraph, match=words):
+    with pytest.raises(InvalidGraphError, match=words):
         verify(broken(position, **changes), after="fusing")
 
 
 def test_a_result_must_exist():
-    with pytest.raises(InvalidGraph, match="after fusing: result %7"):
+    with pytest.raises(InvalidGraphError, match="after fusing: result %7"):
         verify(graph()._replace(results=(7,)), after="fusing")
 
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from importlib import metadata
+from typing import Any
 
 from rushlight.engines.cpu import cache
 from rushlight.engines.cpu.builder import Function, Module
@@ -160,7 +161,7 @@ def _load(objects: list[bytes], names: list[str]) -> None:
         _addresses[name] = engine.get_function_address(name)
 
 
-def load_objects(objects: list[bytes]):
+def load_objects(objects: list[bytes]) -> Any:
     """An execution engine that holds object code for the life of the process."""
     import llvmlite.binding as llvm
 

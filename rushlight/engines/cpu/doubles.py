@@ -341,11 +341,27 @@ def power(f: Function, x: Value, y: Value) -> Value:
 
 
 FLOAT64 = {
-    "exp": exp, "exp2": exp2, "expm1": expm1, "tanh": tanh,
-    "log": log, "log1p": log1p, "log2": log2, "log10": log10,
+    "exp": exp,
+    "exp2": exp2,
+    "expm1": expm1,
+    "tanh": tanh,
+    "log": log,
+    "log1p": log1p,
+    "log2": log2,
+    "log10": log10,
 }
 ENOUGH_FOR_FLOAT32 = {
-    "sin": sin, "cos": cos, "tan": tan, "asin": asin, "acos": acos, "atan": atan,
-    "sinh": sinh, "cosh": cosh, "asinh": asinh, "acosh": acosh, "atanh": atanh,
-    "pow": power, "atan2": atan2,
+    "sin": sin,
+    "cos": cos,
+    "tan": tan,
+    "asin": asin,
+    "acos": acos,
+    "atan": atan,
+    "sinh": sinh,
+    "cosh": cosh,
+    "asinh": asinh,
+    "acosh": acosh,
+    "atanh": atanh,
+    "pow": power,
+    "atan2": atan2,
 }

@@ -227,8 +227,15 @@ _EXACT = {
     "neg": lambda f, x: -x,
 }
 _OWN = {
-    "exp": exp, "exp2": exp2, "expm1": expm1, "tanh": tanh, "erf": erf,
-    "log": log, "log1p": log1p, "log2": log2, "log10": log10,
+    "exp": exp,
+    "exp2": exp2,
+    "expm1": expm1,
+    "tanh": tanh,
+    "erf": erf,
+    "log": log,
+    "log1p": log1p,
+    "log2": log2,
+    "log10": log10,
 }
 
 

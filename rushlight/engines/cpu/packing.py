@@ -162,7 +162,8 @@ def transpose(f: Function, rows: list[Value]) -> list[Value]:
 def _transpose_parts(f: Function, rows: list[Value]) -> list[Value]:
     """Transpose inside each 16 bytes of two or four vectors."""
     if len(rows) == 2:
-        return [_interleave(f, *rows, 1, 2, high) for high in (0, 1)]
+        a, b = rows
+        return [_interleave(f, a, b, 1, 2, high) for high in (0, 1)]
     a, b, c, d = rows
     low = _interleave(f, a, b, 1, 4, 0), _interleave(f, c, d, 1, 4, 0)
     high = _interleave(f, a, b, 1, 4, 1), _interleave(f, c, d, 1, 4, 1)

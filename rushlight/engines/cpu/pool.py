@@ -21,13 +21,15 @@ import os
 import platform
 import sys
 import threading
+from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rushlight.engines.cpu import native
 
+NativeFunction = Callable[..., Any]
 LEAST_SCRATCH = 1 << 20
 _PATIENCE = 80_050  # spins of a worker before it sleeps, 2 to 4 ms
 _FUTEX_CALLS = {"x86_64": 202, "aarch64": 98}
@@ -36,10 +38,10 @@ _FUTEX_CALLS = {"x86_64": 202, "aarch64": 98}
 class Runtime(NamedTuple):
     """The native functions."""
 
-    run_serial: ctypes._CFuncPtr
-    run_shared: ctypes._CFuncPtr
-    worker: ctypes._CFuncPtr
-    wake_all: ctypes._CFuncPtr
+    run_serial: NativeFunction
+    run_shared: NativeFunction
+    worker: NativeFunction
+    wake_all: NativeFunction
 
 
 @lru_cache(maxsize=1)
@@ -142,7 +144,7 @@ class Pool:
                 worker.join(0.05)
 
 
-def _address_of(function: ctypes._CFuncPtr) -> int:
+def _address_of(function: NativeFunction) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 

@@ -151,7 +151,15 @@ class _Making:
     def size(self, loops: list[int]) -> Polynomial:
         return size_of(tuple([self.loops[loop] for loop in loops]))
 
-    def describe(self, a: Place, b: Place, batch, rows, columns, depth) -> Product:
+    def describe(
+        self,
+        a: Place,
+        b: Place,
+        batch: list[int],
+        rows: list[int],
+        columns: list[int],
+        depth: list[int],
+    ) -> Product:
         dtype, value = self.equation.spec.dtype, self.value
         fillers, tables = [], []
         for place, across in ((a, rows), (b, columns)):

@@ -8,10 +8,13 @@ order.  So the bits depend on the shapes alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rushlight.engines.cpu.affine import (
     NOTHING,
     ZERO,
     Affine,
+    Polynomial,
     counter,
     number_at,
     scaled,
@@ -57,13 +60,15 @@ class _Writing(Regions):
             position += len(atoms)
         return found
 
-    def stride(self, axis: int):
+    def stride(self, axis: int) -> Polynomial:
         """The stride of one axis of the result."""
         strides = strides_of(self.fusion.sizes.flat[self.value])
         end = self.ranges(self.value)[axis]
         return strides[end[-1]] if end else ZERO
 
-    def write(self, draft: Draft, value: int, places: tuple, named: list[int], parts, mode) -> None:
+    def write(
+        self, draft: Draft, value: int, places: tuple, named: list[int], parts: Any, mode: Any
+    ) -> None:
         """End the kernel with the write itself."""
         slots = tuple([(self.stride(axis), size_of(self.axes[self.value][axis])) for axis in named])
         wraps = self.equation.primitive.name == "put"

@@ -9,7 +9,7 @@ uint8 are unsigned.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from rushlight.graph import dtype as dtypes
 from rushlight.graph.dtype import DType, bool_, float32, float64, int32, int64
@@ -31,7 +31,7 @@ _REGISTER = {
 }
 _STORED = {**_REGISTER, bool_: "i8", dtypes.float16: "half", dtypes.bfloat16: "i16"}
 
-Operand = "Value | bool | int | float"
+Operand: TypeAlias = "Value | bool | int | float"
 
 
 def register_type(dtype: DType, lanes: int = 1) -> str:
