@@ -36,6 +36,19 @@ def _flat_windows(x: Node, fill: Node, slides: Sliding) -> Node:
     return m.reshape(found, (*found.spec.shape[:-rank], math.prod(slides.size)))
 
 
+def _first_place(flat: Node, largest: Node) -> Node:
+    """The first place in each window of its largest element; of the first NaN, if there is one.
+
+    An argmax, made of steps that share a loop with what reads them.
+    """
+    shape = flat.spec.shape
+    rank, count = len(shape) - 1, number(shape[-1], int64)
+    equal = e.compare(e.EQ, flat, m.expand(largest, shape, tuple(range(rank))))
+    found = e.binary(e.OR, equal, e.compare(e.NE, flat, flat))
+    place = e.where(found, m.expand(iota(shape[-1]), shape), count)
+    return r.reduce(r.MIN, place, (rank,))
+
+
 def _chosen(places: Node, count: int) -> Node:
     """Which place of each window is the given one."""
     shape = (*places.spec.shape, count)
@@ -74,7 +87,7 @@ class MaxPool(Operation):
         largest = r.reduce(r.MAX, flat, axis)
         if not (ctx.recording or with_places):
             return largest
-        places = r.reduce(r.ARGMAX, flat, axis)
+        places = _first_place(flat, largest)
         ctx.save_values(places)
         ctx.arguments = slides, x.spec.shape[-len(slides.size) :]
         return (largest, _cover(x, slides, places)) if with_places else largest
