@@ -16,10 +16,11 @@ from rushlight.graph.recorder import value_of
 from rushlight.graph.spec import spec_of
 from rushlight.ops.check import describe, fail
 from rushlight.ops.operands import NUMBERS
+from rushlight.shaped import Shaped
 from rushlight.storage import Cell
 from rushlight.tensor import Tensor, alias_of, from_array, node_of
 
-_OWN_STATE = frozenset(Tensor.__annotations__)
+_OWN_STATE = frozenset(Tensor.__annotations__) | frozenset(Shaped.__annotations__)
 
 
 # ------------------------------------------------------------------------------------------ numbers

@@ -29,7 +29,7 @@ DTYPES = [
 ]
 
 
-@pytest.mark.parametrize("value", PLAIN, ids=repr)
+@pytest.mark.parametrize("value", PLAIN)
 def test_plain_values_and_containers_come_back(through, value):
     found = through(value)
     assert found == value
