@@ -28,15 +28,19 @@ def _added(mask: Tensor | None, like: Tensor) -> Tensor | None:
 
 
 def _project(
-    tensors: tuple[Tensor, Tensor, Tensor], weight: Tensor, bias: Tensor | None
+    tensors: tuple[Tensor, Tensor, Tensor], weight: Any, bias: Tensor | None
 ) -> tuple[Tensor, ...]:
-    """Query, key and value by the three parts of one weight; in one product if they are one."""
+    """Query, key and value by three weights, or by one that holds all three.
+
+    One product does if all three inputs are the same.
+    """
     query, key, value = tensors
-    if query is key and key is value:
-        return linear(query, weight, bias).chunk(3, -1)
-    weights = weight.chunk(3)
+    if not isinstance(weight, tuple):
+        if query is key and key is value:
+            return linear(query, weight, bias).chunk(3, -1)
+        weight = weight.chunk(3)
     biases = (None,) * 3 if bias is None else bias.chunk(3)
-    return tuple([linear(*each) for each in zip(tensors, weights, biases, strict=True)])
+    return tuple([linear(*each) for each in zip(tensors, weight, biases, strict=True)])
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, size: int, heads: int) -> None:
@@ -111,31 +115,22 @@ def multi_head_attention_forward(
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
     single = query.dim() == 2
     if single:
-        together = query is key and key is value
-        query = query.unsqueeze(1)
-        key, value = (query, query) if together else (key.unsqueeze(1), value.unsqueeze(1))
+        query, key, value = _with_batch(query, key, value)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-    attn_mask, padding = _added(attn_mask, query), _added(key_padding_mask, query)
-    if use_separate_proj_weight:
-        biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-        q = linear(query, q_proj_weight, biases[0])
-        k = linear(key, k_proj_weight, biases[1])
-        v = linear(value, v_proj_weight, biases[2])
-    else:
-        q, k, v = _project((query, key, value), in_proj_weight, in_proj_bias)
+    masks = [_added(mask, query) for mask in (attn_mask, key_padding_mask)]
+    separate = q_proj_weight, k_proj_weight, v_proj_weight
+    weight = separate if use_separate_proj_weight else in_proj_weight
+    q, k, v = _project((query, key, value), weight, in_proj_bias)
     if bias_k is not None and bias_v is not None:
-        k = cat([k, bias_k.expand((1, *k.shape[1:]))])
-        v = cat([v, bias_v.expand((1, *v.shape[1:]))])
-        attn_mask, padding = _one_more(attn_mask), _one_more(padding)
+        k, v = [cat([x, row.expand((1, *x.shape[1:]))]) for x, row in ((k, bias_k), (v, bias_v))]
+        masks = [_one_more(mask) for mask in masks]
     samples = query.shape[1]
     q, k, v = [_by_head(each, num_heads) for each in (q, k, v)]
     k, v = k if static_k is None else static_k, v if static_v is None else static_v
     if add_zero_attn:
-        k, v = [
-            cat([each, each.new_zeros((each.shape[0], 1, each.shape[2]))], 1) for each in (k, v)
-        ]
-        attn_mask, padding = _one_more(attn_mask), _one_more(padding)
-    mask = _mask(attn_mask, padding, samples, num_heads)
+        k, v = [cat([x, x.new_zeros((x.shape[0], 1, x.shape[2]))], 1) for x in (k, v)]
+        masks = [_one_more(mask) for mask in masks]
+    mask = _mask(*masks, samples, num_heads)
     p = dropout_p if training else 0.0
     joined, weights = _attend(q, k, v, mask, p, need_weights)
     joined = joined.transpose(0, 1).reshape((query.shape[0], samples, embed_dim_to_check))
@@ -145,6 +140,14 @@ def multi_head_attention_forward(
         weights = weights.mean(1) if average_attn_weights else weights
         weights = weights.squeeze(0) if single else weights
     return result.squeeze(1) if single else result, weights
+
+
+def _with_batch(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A single sample as a batch of one; what is one tensor stays one."""
+    batched: dict[int, Tensor] = {}
+    for each in (query, key, value):
+        batched.setdefault(id(each), each.unsqueeze(1))
+    return batched[id(query)], batched[id(key)], batched[id(value)]
 
 
 def _one_more(mask: Tensor | None) -> Tensor | None:
