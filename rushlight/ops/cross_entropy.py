@@ -113,8 +113,8 @@ def _probability(x: Tensor, kept: list[Tensor]) -> Tensor:
 
 
 # ---------------------------------------------------------------------------------------- functions
-def _check_target(name: str, input: Tensor, target: Tensor, ignored: int) -> None:
-    """Shapes that fit, and classes that exist as far as the values are known already."""
+def _check_target(name: str, input: Tensor, target: Tensor, ignored: int) -> Origin:
+    """Shapes that fit, and classes that exist; where to look if their values come later."""
     dtype = target._spec.dtype
     if dtype.is_floating_point or dtype.is_complex or dtype is bool_:
         words = f"expected scalar type Long but found {dtype.name}"
@@ -128,7 +128,9 @@ def _check_target(name: str, input: Tensor, target: Tensor, ignored: int) -> Non
         _fail_target(name, words, have, target)
     values = known_values(target)
     if values is None:
-        return
+        return origin(name)
+    if not values.size or (values.min() >= 0 and values.max() < have[1]):
+        return Origin(name, "this call")
     wrong = ((values < 0) | (values >= have[1])) & (values != ignored)
     if wrong.any():
         raise IndexError(
@@ -136,6 +138,7 @@ def _check_target(name: str, input: Tensor, target: Tensor, ignored: int) -> Non
             f"Expected: classes from 0 to {have[1] - 1}, or ignore_index {ignored}.\n"
             f"Actual: classes from {values.min()} to {values.max()}.\nIn {name}."
         )
+    return Origin(name, "this call")
 
 
 def _fail_target(name: str, words: str, shape: tuple, target: Tensor) -> None:
@@ -170,13 +173,13 @@ def _classes_loss(
     if not input.dim():
         raise RuntimeError(f"{name}: input tensor should be 1D or more, of shape (classes,) ...")
     input, target, single = _with_batch(input, target)
-    _check_target(name, input, target, ignored)
+    where_from = _check_target(name, input, target, ignored)
     if weight is not None and tuple(weight.shape) != (input.shape[1],):
         words = f"weight tensor should be defined either for all {input.shape[1]} classes or no "
         words += f"classes but got weight tensor of shape: {list(weight.shape)}"
         fail(RuntimeError, name, words, f"shape [{input.shape[1]}]", describe(weight))
     tensors = (input, target) if weight is None else (input, target, weight.detach())
-    result = NllLoss.apply(tensors, ignored, reduction, logits, origin(name))
+    result = NllLoss.apply(tensors, ignored, reduction, logits, where_from)
     return result.squeeze(0) if single and reduction == "none" else result
 
 
