@@ -14,7 +14,7 @@ import numpy as np
 
 from rushlight.autograd.inplace import check_inplace, write
 from rushlight.graph.creation import number
-from rushlight.graph.dtype import bool_, uint8
+from rushlight.graph.dtype import bool_, int64, uint8
 from rushlight.ops.check import describe, fail
 from rushlight.ops.compare import Where
 from rushlight.ops.indexed import Axes, CopyBackwards, Index, IndexPut, result_shape
@@ -170,6 +170,8 @@ def _places_of(index: Tensor, view: Tensor, axis: int) -> list[Tensor]:
 
 
 def _check_together(places: list[Tensor]) -> None:
+    if len(places) < 2:
+        return
     shapes = [place._spec.shape for place in places]
     try:
         np.broadcast_shapes(*shapes)
@@ -196,6 +198,9 @@ def getitem(self: Tensor, key: Any) -> Tensor:
     """
     if type(key) is int and self._spec.rank:
         return select(self, 0, key, 0)
+    if isinstance(key, Tensor) and key._spec.dtype is int64 and key._spec.rank and self._spec.rank:
+        check_places(key, self._spec.shape[0], 0, "index", -self._spec.shape[0])
+        return Index.apply((self, key), (0,), origin("index"))
     view, axes, places = resolve(self, key)
     if places:
         return Index.apply((view, *places), axes, origin("index"))

@@ -18,6 +18,7 @@ from rushlight.ops.index import put, resolve
 from rushlight.ops.indexed import Index, IndexPut
 from rushlight.ops.operands import NUMBERS
 from rushlight.ops.places import check_integer_index, check_places, origin
+from rushlight.ops.scatter import scatter_reduce
 from rushlight.tensor import Tensor, from_array, node_of, wrap
 
 
@@ -119,12 +120,46 @@ def occurring(index: Tensor, size: int, operation: str) -> Tensor:
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """input with `values` written, or added, where `input[indices]` would read.
 
-    `indices` is a tuple of integer or bool tensors, as in `input[indices]`.
+    `indices` is a tuple of integer or bool tensors, and of None for dimensions taken whole.
     """
-    view, axes, places = resolve(input, tuple(indices))
+    key = tuple([slice(None) if index is None else index for index in indices])
+    view, axes, places = resolve(input, key)
     if not places:
         raise IndexError("index_put(): Expected at least one index tensor in `indices`.")
     return put(view, axes, places, values, "add" if accumulate else "set", "index_put")
+
+
+def index_reduce(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
+) -> Tensor:
+    """input combined with the slices of source at `index`: "prod", "mean", "amax" or "amin"."""
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        words = "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+        raise RuntimeError(f"{words}{reduce}.")
+    wide, axis, index = _vector("index_reduce", input, dim, index)
+    source = source if source.dim() else source.reshape((1,))
+    places = index.reshape((-1, *(1,) * (wide.dim() - axis - 1))).expand(source.shape)
+    result = scatter_reduce(wide, axis, places, source, reduce, include_self=include_self)
+    return result if input.dim() else result.reshape(())
+
+
+def put_flat(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """input, read as if it had one dimension, with `source` written or added at `index`."""
+    index = check_integer_index("put", index)
+    flat = input.reshape((-1,))
+    check_places(index, flat.shape[0], 0, "put_", -flat.shape[0])
+    if index.numel() != source.numel():
+        words = "put_(): Expected source and index to have the same number of elements, but got "
+        raise RuntimeError(f"{words}source.numel() = {source.numel()}, {index.numel()}")
+    mode = "add" if accumulate else "set"
+    values = source.reshape(index.shape)
+    return put(flat, (0,), [index], values, mode, "put_").reshape(input.shape)
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
@@ -188,11 +223,6 @@ def argwhere(input: Tensor) -> Tensor:
     return nonzero(input)
 
 
-def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
-    """How many elements are not 0, of all or along some dimensions."""
-    return (input != 0).sum(dim) if dim is not None else (input != 0).sum()
-
-
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -239,7 +269,9 @@ def repeat_interleave(
 FUNCTIONS = {
     **{f.__name__: f for f in (index_select, index_add, index_copy, index_fill, index_put)},
     **{f.__name__: f for f in (take, masked_select, masked_scatter, nonzero, argwhere)},
-    **{f.__name__: f for f in (count_nonzero, repeat_interleave)},
+    **{f.__name__: f for f in (repeat_interleave, index_reduce)},
+    "put": put_flat,
 }
 METHODS = FUNCTIONS
-INPLACE = ("index_add", "index_copy", "index_fill", "index_put", "masked_scatter")
+INPLACE = ("index_add", "index_copy", "index_fill", "index_put", "index_reduce", "masked_scatter")
+INPLACE += ("put",)

@@ -144,7 +144,26 @@ def test_repeat_interleave_of_counts_alone():
     assert rl.repeat_interleave(rl.tensor([2, 0, 1])).tolist() == [0, 0, 2]
 
 
-def test_count_nonzero():
-    x = rl.tensor([[0, 1], [2, 3]])
-    assert rl.count_nonzero(x).item() == 3
-    assert x.count_nonzero(0).tolist() == [1, 2]
+def test_none_takes_a_dimension_whole():
+    x = rl.zeros(2, 3)
+    x.index_put_((None, rl.tensor([1])), rl.tensor(4.0))
+    assert x.tolist() == [[0, 4, 0], [0, 4, 0]]
+
+
+@pytest.mark.parametrize(
+    ("reduce", "want"),
+    [("prod", [3, 8, 2]), ("mean", [2, 8 / 3, 2]), ("amax", [3, 4, 2]), ("amin", [1, 2, 2])],
+)
+def test_index_reduce(reduce, want):
+    x, index = rl.tensor([1.0, 2.0, 2.0]), rl.tensor([0, 1, 1])
+    found = x.index_reduce(
+        0, index, rl.tensor([3.0, 4.0, 1.0 if reduce == "prod" else 2.0]), reduce
+    )
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-6)
+
+
+def test_put():
+    x = rl.zeros(2, 2)
+    assert x.put_(rl.tensor([1, -1]), rl.tensor([5.0, 6.0])).tolist() == [[0, 5], [0, 6]]
+    added = x.put(rl.tensor([1, 1]), rl.tensor([1.0, 2.0]), accumulate=True)
+    assert added.tolist() == [[0, 8], [0, 6]]
