@@ -85,7 +85,12 @@ CASES = [
         (X, Y),
         lambda a, b: np.tensordot(a, b, ([0, 2], [0, 1])),
     ),
-    OpCase("tensordot_0", lambda a, b: rl.tensordot(a, b, 0), (A, V), lambda a, b: np.tensordot(a, b, 0)),
+    OpCase(
+        "tensordot_0",
+        lambda a, b: rl.tensordot(a, b, 0),
+        (A, V),
+        lambda a, b: np.tensordot(a, b, 0),
+    ),
     OpCase("integers", rl.matmul, (integers(2, 3), integers(3, 4)), np.matmul, grad=False),
 ]
 
@@ -116,7 +121,11 @@ ERRORS = [
     (lambda: rl.mm(z(3), z(3, 2)), RuntimeError, "self must be a matrix"),
     (lambda: z(2, 3).double() @ z(3, 2), RuntimeError, "expected m1 and m2 to have the same dtype"),
     (lambda: z(2, 3).bool() @ z(3, 2).bool(), NotImplementedError, "'Bool'"),
-    (lambda: rl.bmm(z(2, 3, 4), z(3, 4, 5)), RuntimeError, "Expected size for first two dimensions"),
+    (
+        lambda: rl.bmm(z(2, 3, 4), z(3, 4, 5)),
+        RuntimeError,
+        "Expected size for first two dimensions",
+    ),
     (lambda: F.linear(z(2, 3), z(4, 5)), RuntimeError, rf"^{MM} \(2x3 and 5x4\)"),
     (lambda: F.linear(z(2, 3), z(4, 3), z(3)), RuntimeError, "expanded size of the tensor .4."),
     (lambda: rl.addmm(z(7), z(2, 3), z(3, 4)), RuntimeError, "size of tensor a .7."),
