@@ -84,13 +84,16 @@ class Tensor(Shaped):
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Switch whether gradients are computed for this leaf; returns the tensor itself.
 
-        Raises RuntimeError for integers, and for switching a non-leaf off.
+        Raises RuntimeError for integers and for switching a non-leaf off, NotImplementedError for
+        complex numbers.
         """
         dtype = self._spec.dtype
-        if requires_grad and not (dtype.is_floating_point or dtype.is_complex):
+        if requires_grad and dtype.is_complex:
+            raise NotImplementedError("gradients of complex tensors are not built")
+        if requires_grad and not dtype.is_floating_point:
             raise RuntimeError(
                 "only Tensors of floating point dtype can require gradients\n"
-                f"Expected a floating point or complex tensor.\nActual: {dtype.name}."
+                f"Expected a floating point tensor.\nActual: {dtype.name}."
             )
         if not requires_grad and not self.is_leaf:
             raise RuntimeError(

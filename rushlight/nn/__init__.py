@@ -131,3 +131,10 @@ from rushlight.nn.pooling import (
     MaxPool3d,
 )
 from rushlight.nn.sparse import Embedding
+
+
+def __getattr__(name: str) -> object:
+    raise AttributeError(
+        f"module 'rushlight.nn' has no attribute {name!r}: "
+        "docs/differences.md lists what is not built"
+    )
