@@ -117,20 +117,20 @@ def multi_head_attention_forward(
     if single:
         query, key, value = _with_batch(query, key, value)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-    masks = [_added(mask, query) for mask in (attn_mask, key_padding_mask)]
+    seen, padding = [_added(mask, query) for mask in (attn_mask, key_padding_mask)]
     separate = q_proj_weight, k_proj_weight, v_proj_weight
     weight = separate if use_separate_proj_weight else in_proj_weight
     q, k, v = _project((query, key, value), weight, in_proj_bias)
     if bias_k is not None and bias_v is not None:
         k, v = [cat([x, row.expand((1, *x.shape[1:]))]) for x, row in ((k, bias_k), (v, bias_v))]
-        masks = [_one_more(mask) for mask in masks]
+        seen, padding = _one_more(seen), _one_more(padding)
     samples = query.shape[1]
     q, k, v = [_by_head(each, num_heads) for each in (q, k, v)]
     k, v = k if static_k is None else static_k, v if static_v is None else static_v
     if add_zero_attn:
         k, v = [cat([x, x.new_zeros((x.shape[0], 1, x.shape[2]))], 1) for x in (k, v)]
-        masks = [_one_more(mask) for mask in masks]
-    mask = _mask(*masks, samples, num_heads)
+        seen, padding = _one_more(seen), _one_more(padding)
+    mask = _mask(seen, padding, samples, num_heads)
     p = dropout_p if training else 0.0
     joined, weights = _attend(q, k, v, mask, p, need_weights)
     joined = joined.transpose(0, 1).reshape((query.shape[0], samples, embed_dim_to_check))
