@@ -7,6 +7,14 @@ from rushlight.graph.node import Node, Origin, Primitive
 from rushlight.graph.recorder import record
 from rushlight.graph.spec import Spec
 
+
+class IndexOutOfRange(IndexError, RuntimeError):  # noqa: N818 - says what happened
+    """A place outside its dimension.
+
+    PyTorch raises IndexError when indexing and RuntimeError from gather and scatter: this is both.
+    """
+
+
 MODES = ("set", "add", "multiply", "maximum", "minimum")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from rushlight.autograd.operation import caller
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.dtype import bool_, int32, int64, uint8
+from rushlight.graph.indexing import IndexOutOfRange
 from rushlight.graph.node import Origin
 from rushlight.ops.check import describe
 from rushlight.tensor import Tensor, from_array, node_of
@@ -32,7 +33,7 @@ def known_values(tensor: Tensor) -> np.ndarray | None:
 
 
 def check_places(places: Tensor, size: int, dimension: int, operation: str, least: int = 0) -> None:
-    """IndexError if a place that is known already lies outside [least, size).
+    """IndexOutOfRange if a place that is known already lies outside [least, size).
 
     Places that are not computed yet are checked when they are.
     """
@@ -42,7 +43,7 @@ def check_places(places: Tensor, size: int, dimension: int, operation: str, leas
     low, high = values.min(), values.max()
     if low < least or high >= size:
         wrong = low if low < least else high
-        raise IndexError(
+        raise IndexOutOfRange(
             f"index {wrong} is out of bounds for dimension {dimension} with size {size}\n"
             f"Expected: indices from {least} to {size - 1}.\n"
             f"Actual: indices from {low} to {high}, in an index of shape {list(places.shape)}.\n"

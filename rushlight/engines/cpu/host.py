@@ -8,6 +8,7 @@ from rushlight.engines.reference import compute
 from rushlight.engines.reference.rounding import cast
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.dtype import DType, from_bfloat16_bits, to_bfloat16_bits
+from rushlight.graph.indexing import IndexOutOfRange
 from rushlight.graph.program import Binding, EquationError, Graph
 from rushlight.graph.spec import Spec
 
@@ -54,7 +55,7 @@ def check_places(places: np.ndarray, dimension: int, size: int, wraps: bool, pos
     if places.size and (places.min() < least or places.max() >= size):
         first = places[(places < least) | (places >= size)].flat[0]
         words = f"index {first} is out of bounds for dimension {dimension} with size {size}"
-        raise EquationError(position, IndexError(words))
+        raise EquationError(position, IndexOutOfRange(words))
 
 
 def literal_value(literal: object, dtype: DType) -> np.ndarray:

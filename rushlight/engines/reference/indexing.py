@@ -22,7 +22,7 @@ def _check(places: np.ndarray, dimension: int, size: int, least: int) -> None:
     if outside.any():
         first = places[outside].flat[0]
         words = f"index {first} is out of bounds for dimension {dimension} with size {size}"
-        raise IndexError(words)
+        raise i.IndexOutOfRange(words)
 
 
 def _check_all(x: np.ndarray, places: list[np.ndarray]) -> tuple[np.ndarray, ...]:
