@@ -38,6 +38,8 @@ class Roots:
         self.owners = list(range(len(self.roles)))
         self.forced: set[int] = set()
         self.wanted: set[int] = set()
+        self.ends: set[int] = set()
+        """The last values of chains that are long enough for a kernel."""
         self.lookups: dict[int, list[int]] = {}
         self.costs = self.find_costs()
         self.find()
@@ -47,13 +49,15 @@ class Roots:
         costs = [0] * len(self.roles)
         depths = [0] * len(self.roles)
         for value, equation in enumerate(self.graph.equations, self.count):
-            if self.roles[value] in (Role.MAP, Role.VIEW) and self.sizes.flat[value]:
+            if self.roles[value] not in (Role.MAP, Role.VIEW):
+                continue
+            if self.sizes.flat[value]:
                 below = sum([costs[source] for source in equation.inputs])
                 costs[value] = min(cost_of(equation.primitive) + below, 1000)
-                depths[value] = 1 + max([depths[source] for source in equation.inputs], default=0)
-                if depths[value] >= _LONGEST_CHAIN:
-                    self.wanted.add(value)
-                    depths[value] = 0
+            depths[value] = 1 + max([depths[source] for source in equation.inputs], default=0)
+            if depths[value] >= _LONGEST_CHAIN:
+                self.ends.add(value)
+                depths[value] = 0
         return costs
 
     def find(self) -> None:
@@ -134,7 +138,7 @@ class Roots:
 
     def is_root(self, value: int) -> bool:
         """Whether an elementwise value or a view gets a place of its own."""
-        if value in self.forced:
+        if value in self.forced or value in self.ends:
             return True
         if self.roles[value] is Role.VIEW:
             return value in self.wanted
