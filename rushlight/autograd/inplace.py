@@ -73,7 +73,8 @@ def _repeating_strides(tensor: Tensor) -> list[int]:
 def write(tensor: Tensor, result: Tensor, name: str) -> Tensor:
     """Give `tensor` the value and the history of `result`, of equal shape and dtype."""
     check_inplace(tensor, name)
-    if tensor._untracked and modes.grad and (result._requires_grad or tensor.requires_grad):
+    base = tensor if tensor._base is None else tensor._base
+    if tensor._untracked and modes.grad and (result._requires_grad or base.requires_grad):
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode "
             f"enabled.\nIn {name}: make the view outside no_grad, or write inside it."
