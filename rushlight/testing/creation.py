@@ -7,7 +7,7 @@ from typing import Any
 
 from rushlight.graph.dtype import DType, bool_, float64, int64
 from rushlight.ops import FUNCTIONS
-from rushlight.tensor import Tensor
+from rushlight.tensor import Tensor, from_array
 
 
 def make_tensor(
@@ -68,8 +68,10 @@ def _drawn(shape: tuple, dtype: DType, low: float, high: float) -> Tensor:
         return FUNCTIONS["randint"](first, last, shape, dtype=int64).to(dtype)
     draw = FUNCTIONS["rand"]
     if dtype.is_complex:
-        parts = [draw(shape, dtype=float64) * (high - low) + low for _ in range(2)]
-        return FUNCTIONS["complex"](*parts).to(dtype)
+        real, imaginary = [
+            (draw(shape, dtype=float64) * (high - low) + low)._values() for _ in range(2)
+        ]
+        return from_array((real + 1j * imaginary).astype(dtype.compute), dtype)
     return (draw(shape, dtype=float64) * (high - low) + low).to(dtype)
 
 
