@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -9,11 +10,10 @@ from rushlight.graph.buffer import ALIGNMENT
 
 
 class Lifetime(NamedTuple):
-    """A temporary, and the first and the last step that use it."""
+    """A temporary that begins to be used, and those that are used no more by then."""
 
     storage: Hashable
-    first: int
-    last: int
+    ended: tuple[Hashable, ...]
 
 
 class Step(Protocol):
@@ -33,7 +33,13 @@ def find_lifetimes(steps: Sequence[Step], storages: Sequence[Hashable]) -> list[
             if storage in wanted:
                 first.setdefault(storage, position)
                 last[storage] = position
-    return [Lifetime(storage, begin, last[storage]) for storage, begin in first.items()]
+    lifetimes, living = [], []
+    for storage, begin in first.items():
+        ended = tuple([other for other in living if last[other] < begin])
+        living = [other for other in living if last[other] >= begin]
+        living.append(storage)
+        lifetimes.append(Lifetime(storage, ended))
+    return lifetimes
 
 
 def lay_out(
@@ -44,37 +50,36 @@ def lay_out(
     In the order of the steps, each gets the smallest gap that it fits in, else room at the end.
     """
     offsets: dict[Hashable, int] = {}
+    sizes: dict[Hashable, int] = {}
     gaps: list[tuple[int, int]] = []  # begin and end, in order
-    living: list[tuple[int, int, int]] = []  # last use, begin, end
     total = 0
-    for storage, first, last in lifetimes:
-        for ended in [block for block in living if block[0] < first]:
-            living.remove(ended)
-            gaps = _with_gap(gaps, ended[1], ended[2])
-        size = -(-nbytes[storage] // ALIGNMENT) * ALIGNMENT + ALIGNMENT
-        fitting = [gap for gap in gaps if gap[1] - gap[0] >= size]
-        if fitting:
-            gap = min(fitting, key=lambda gap: gap[1] - gap[0])
-        elif gaps and gaps[-1][1] == total:
-            gap = gaps[-1]
-        else:
-            gap = total, total
-            gaps.append(gap)
-        begin, end = gap[0], gap[0] + size
-        total = max(total, end)
-        place = gaps.index(gap)
-        gaps[place : place + 1] = [(end, gap[1])] if gap[1] > end else []
-        living.append((last, begin, end))
+    for storage, ended in lifetimes:
+        for other in ended:
+            _free(gaps, offsets[other], offsets[other] + sizes[other])
+        size = sizes[storage] = -(-nbytes[storage] // ALIGNMENT) * ALIGNMENT + ALIGNMENT
+        best, place = 0, -1
+        for position, (begin, end) in enumerate(gaps):
+            if end - begin >= size and (place < 0 or end - begin < best):
+                best, place = end - begin, position
+        if place < 0:
+            if not gaps or gaps[-1][1] != total:
+                gaps.append((total, total))
+            place = len(gaps) - 1
+        begin, end = gaps[place]
+        total = max(total, begin + size)
+        gaps[place : place + 1] = [(begin + size, end)] if end > begin + size else []
         offsets[storage] = begin
     return offsets, total
 
 
-def _with_gap(gaps: list[tuple[int, int]], begin: int, end: int) -> list[tuple[int, int]]:
-    """The gaps and one more, joined with its neighbours."""
-    joined: list[tuple[int, int]] = []
-    for gap in sorted([*gaps, (begin, end)]):
-        if joined and joined[-1][1] == gap[0]:
-            joined[-1] = joined[-1][0], gap[1]
-        else:
-            joined.append(gap)
-    return joined
+def _free(gaps: list[tuple[int, int]], begin: int, end: int) -> None:
+    """Add a gap, joined with its neighbours."""
+    place = bisect(gaps, (begin, end))
+    if place < len(gaps) and gaps[place][0] == end:
+        end = gaps.pop(place)[1]
+    if place and gaps[place - 1][1] == begin:
+        begin = gaps[place - 1][0]
+        place -= 1
+        gaps[place] = (begin, end)
+    else:
+        gaps.insert(place, (begin, end))
