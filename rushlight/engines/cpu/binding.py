@@ -79,10 +79,11 @@ class Tables:
             self.add(step)
             self.totals.append(self.index_of(self.total(step)))
         self.products = {
-            position: [self.index_of(size) for size in step.sizes]
+            position: np.array([self.index_of(size) for size in step.sizes], np.int64)
             for position, step in enumerate(self.native)
             if isinstance(step, Product)
         }
+        self.loops = [i for i in range(len(self.native)) if i not in self.products]
         self.build_evaluation()
 
     def place_of_result(self, value: int) -> int:
@@ -170,6 +171,9 @@ class Tables:
         self.address_of_pointer = np.array([pointer[1] for pointer in self.pointers], np.int64)
         self.offset_of_pointer = np.array([pointer[3] for pointer in self.pointers], np.int64)
         self.itemsizes = np.array([pointer[4] for pointer in self.pointers], np.int64)
+        self.total_indices = np.array(self.totals, np.int64)
+        loops = np.array([self.starts[i] for i in self.loops], np.int64)
+        self.chunk_slots, self.part_slots = loops + CHUNKS, loops + PARTS
         self.parts = [self.reduction(step) for step in self.native]
         self.rows = [
             position
@@ -220,11 +224,13 @@ class Bound:
             else 1
             for shape in tables.parts
         ]
-        self.work = [int(values[total]) for total in tables.totals]
-        self.chunks: list[tuple[int, ...]] = []
+        self.work = values[tables.total_indices].tolist()
+        self.chunks = [(max(1, min(n // _CHUNK_ELEMENTS, _MOST_CHUNKS)),) for n in self.work]
+        self.block[tables.chunk_slots] = [self.chunks[i][0] for i in tables.loops]
+        self.block[tables.part_slots] = [self.parts[i] for i in tables.loops]
         self.arrangements: dict[int, Arrangement] = {}
-        for position, start in enumerate(tables.starts):
-            self.divide(position, start, values)
+        for position, sizes in tables.products.items():
+            self.arrange(position, values[sizes].tolist())
         self.lay_out(plan)
         self.fill(values)
         needs = [a.scratch_bytes for a in self.arrangements.values()]
@@ -236,19 +242,12 @@ class Bound:
         arranged = self.arrangements.get(position)
         return arranged.variant if arranged is not None else ""
 
-    def divide(self, position: int, start: int, values: np.ndarray) -> None:
-        """How many chunks a step has: a function of its shape."""
-        found = self.tables.products.get(position)
-        if found is None:
-            chunks = max(1, min(self.work[position] // _CHUNK_ELEMENTS, _MOST_CHUNKS))
-            self.chunks.append((chunks,))
-            self.block[start + CHUNKS] = chunks
-            self.block[start + PARTS] = self.parts[position]
-            return
-        step = self.tables.native[position]
-        arranged = arrange(step.shape.dtype, *[int(values[size]) for size in found])
+    def arrange(self, position: int, sizes: list[int]) -> None:
+        """How a contraction is cut into blocks and chunks: a function of its shape."""
+        step, start = self.tables.native[position], self.tables.starts[position]
+        arranged = arrange(step.shape.dtype, *sizes)
         self.arrangements[position] = arranged
-        self.chunks.append(arranged.chunks)
+        self.chunks[position] = arranged.chunks
         first = start + Slot.BATCH_COUNT
         self.block[first : first + len(arranged.numbers)] = arranged.numbers
 
