@@ -304,6 +304,8 @@ def _materialize(node: GradNode, grads: list) -> list:
 
 def _accumulate(node: AccumulateGrad, grad: Tensor, create_graph: bool) -> None:
     variable = node.variable
+    if not variable._requires_grad:
+        return  # it was switched off since
     held = variable._grad
     if held is None:
         variable._grad = grad.clone() if create_graph else wrap(node_of(grad))

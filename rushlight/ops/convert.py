@@ -194,6 +194,8 @@ def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Overwrite this tensor with `src`, broadcast and cast; gradients flow to `src`."""
     check_inplace(self, "copy_")
+    if isinstance(src, (bool, int, float, complex)):
+        return self.fill_(src)
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
     shape = self._spec.shape
