@@ -290,6 +290,8 @@ def refresh(view: Tensor) -> None:
         finally:
             modes.grad = with_grad
         if view._retains and derived._grad_fn is not None:
+            if view._grad_fn is not None and view._grad_fn.retained is not None:
+                view._grad_fn.retained.pop(view._output_number, None)
             derived._grad_fn.retained = {derived._output_number: weakref.ref(view)}
         view._node, view._grad_fn = derived._node, derived._grad_fn
         view._output_number = derived._output_number
