@@ -50,22 +50,31 @@ class Topk(Sort):
     """The first elements in order."""
 
 
-class Kthvalue(Operation):
-    """The element that `rank` others along an axis are not above, and its place."""
+def choose(ctx: Any, x: Node, places: Node, axis: int, keepdim: bool) -> tuple[Node, Node]:
+    """One element along an axis for each place; the axis vanishes, or stays with size 1."""
+    ctx.axis, shape = axis, x.spec.shape
+    values = i.gather(x, places, axis, SORTED)
+    vanished = tuple([n for at, n in enumerate(shape) if at != axis])
+    places, values = m.reshape(places, vanished), m.reshape(values, vanished)
+    ctx.save_values(places)
+    return keep(values, shape, (axis,), keepdim), keep(places, shape, (axis,), keepdim)
 
-    def forward(ctx, x: Node, axis: int, keepdim: bool, rank: int) -> tuple[Node, Node]:
-        ctx.axis, shape, axes = axis, x.spec.shape, (axis,)
-        places = _part(r.argsort(x, axis), axis, rank, 1)
-        values = i.gather(x, places, axis, SORTED)
-        vanished = tuple([shape[at] for at in range(len(shape)) if at != axis])
-        places, values = m.reshape(places, vanished), m.reshape(values, vanished)
-        ctx.save_values(places)
-        return keep(values, shape, axes, keepdim), keep(places, shape, axes, keepdim)
+
+class Chosen(Operation):
+    """What `choose` gives: one element along an axis, and its place."""
 
     def backward(ctx, grad: Tensor, _: Tensor) -> tuple:
         (places,) = ctx.saved
         grad = grad.reshape(places._spec.shape)
         return (PlaceAt.apply((grad, places), ctx.input_spec(0).shape, ctx.axis),)
+
+
+class Kthvalue(Chosen):
+    """The element that `rank` others along an axis are not above, and its place."""
+
+    def forward(ctx, x: Node, axis: int, keepdim: bool, rank: int) -> tuple[Node, Node]:
+        places = _part(r.argsort(x, axis), axis, rank, 1)
+        return choose(ctx, x, places, axis, keepdim)
 
 
 def _sorted(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.autograd.operation import Operation
 from rushlight.graph import elementwise as e
 from rushlight.graph import movement as m
 from rushlight.graph import reduction as r
@@ -20,15 +19,14 @@ from rushlight.graph.recorder import value_of
 from rushlight.graph.spec import spec_of
 from rushlight.ops.check import check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
-from rushlight.ops.extremes import PlaceAt, check_not_empty
+from rushlight.ops.extremes import check_not_empty
 from rushlight.ops.options import check_options, numpy_names
-from rushlight.ops.reduce import keep
 from rushlight.ops.results import named, shown_as
-from rushlight.ops.sort import SORTED
+from rushlight.ops.sort import SORTED, Chosen, choose
 from rushlight.tensor import Tensor
 
 
-class Median(Operation):
+class Median(Chosen):
     """The lower of the middle elements along an axis, and its place; NaN if there is one.
 
     With `ignoring` the middle of the elements that are not NaN.
@@ -37,7 +35,7 @@ class Median(Operation):
     suffix = "Backward1"
 
     def forward(ctx, x: Node, axis: int, keepdim: bool, ignoring: bool) -> tuple[Node, Node]:
-        ctx.axis, shape, axes = axis, x.spec.shape, (axis,)
+        shape, axes = x.spec.shape, (axis,)
         size, floating = shape[axis], x.spec.dtype.is_floating_point
         order = r.argsort(x, axis)
         vanished = tuple([n for at, n in enumerate(shape) if at != axis])
@@ -47,15 +45,7 @@ class Median(Operation):
             rank = _rank_among(size, holes, ignoring)
         one = tuple([1 if at == axis else n for at, n in enumerate(shape)])
         places = gather(order, m.reshape(rank, one), axis, SORTED)
-        values = gather(x, places, axis, SORTED)
-        places, values = m.reshape(places, vanished), m.reshape(values, vanished)
-        ctx.save_values(places)
-        return keep(values, shape, axes, keepdim), keep(places, shape, axes, keepdim)
-
-    def backward(ctx, grad: Tensor, _: Tensor) -> tuple:
-        (places,) = ctx.saved
-        grad = grad.reshape(places._spec.shape)
-        return (PlaceAt.apply((grad, places), ctx.input_spec(0).shape, ctx.axis),)
+        return choose(ctx, x, places, axis, keepdim)
 
 
 def _rank_among(size: int, holes: Node, ignoring: bool) -> Node:
@@ -103,25 +93,18 @@ median = _median("median", False, " (NaN if there is one)")
 nanmedian = _median("nanmedian", True, ", NaN left out,")
 
 
-class Mode(Operation):
+class Mode(Chosen):
     """The most frequent element along an axis, the smallest of several, and its last place."""
 
     def forward(ctx, x: Node, axis: int, keepdim: bool) -> tuple[Node, Node]:
-        ctx.axis, shape = axis, x.spec.shape
+        shape = x.spec.shape
         array = np.moveaxis(value_of(x).values(x.spec), axis, -1)
         rows = array.reshape(-1, shape[axis])
         found = [_mode(row) for row in rows]
         places = np.asarray(found, np.int64).reshape(array.shape[:-1])
         node = input_node(Buffer.holding(places, int64), spec_of(places.shape, int64))
         one = tuple([1 if at == axis else n for at, n in enumerate(shape)])
-        values = m.reshape(gather(x, m.reshape(node, one), axis, SORTED), places.shape)
-        ctx.save_values(node)
-        return keep(values, shape, (axis,), keepdim), keep(node, shape, (axis,), keepdim)
-
-    def backward(ctx, grad: Tensor, _: Tensor) -> tuple:
-        (places,) = ctx.saved
-        grad = grad.reshape(places._spec.shape)
-        return (PlaceAt.apply((grad, places), ctx.input_spec(0).shape, ctx.axis),)
+        return choose(ctx, x, m.reshape(node, one), axis, keepdim)
 
 
 def _mode(row: np.ndarray) -> int:

@@ -14,14 +14,16 @@ _LN_2_HIGH, _LN_2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _SHIFTER = 6755399441055744.0  # 1.5 * 2^52
 
 
-def _polynomial(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
+def polynomial(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
+    """Horner's rule, highest power first."""
     result = f.like(coefficients[0], x)
     for coefficient in coefficients[1:]:
         result = f.fma(result, x, coefficient)
     return result
 
 
-def _clamp(f: Function, x: Value, low: float, high: float) -> Value:
+def clamp(f: Function, x: Value, low: float, high: float) -> Value:
+    """x between bounds; NaN becomes `high`."""
     x = f.select(x < high, x, f.like(high, x))
     return f.select(x > low, x, f.like(low, x))
 
@@ -45,7 +47,7 @@ _EXP = tuple(1.0 / math.factorial(k) for k in range(13, 1, -1))
 
 
 def _exp_minus_one(f: Function, r: Value) -> Value:
-    return f.fma(_polynomial(f, r, _EXP), r * r, r)
+    return f.fma(polynomial(f, r, _EXP), r * r, r)
 
 
 def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
@@ -56,13 +58,13 @@ def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
 
 def exp(f: Function, x: Value) -> Value:
     """e to the x."""
-    r, n = _reduced(f, _clamp(f, x, -750.0, 710.0))
+    r, n = _reduced(f, clamp(f, x, -750.0, 710.0))
     return f.select(x.is_nan(), x, _scaled(f, _exp_minus_one(f, r) + 1.0, n))
 
 
 def exp2(f: Function, x: Value) -> Value:
     """2 to the x."""
-    limited = _clamp(f, x, -1080.0, 1025.0)
+    limited = clamp(f, x, -1080.0, 1025.0)
     n, integer = _nearest(limited)
     r = (limited - n) * 0.6931471805599453
     return f.select(x.is_nan(), x, _scaled(f, _exp_minus_one(f, r) + 1.0, integer))
@@ -70,7 +72,7 @@ def exp2(f: Function, x: Value) -> Value:
 
 def expm1(f: Function, x: Value) -> Value:
     """e to the x, minus 1."""
-    r, n = _reduced(f, _clamp(f, x, -60.0, 709.0))
+    r, n = _reduced(f, clamp(f, x, -60.0, 709.0))
     scale = _power_of_two(n)
     result = f.fma(scale, _exp_minus_one(f, r), scale - 1.0)
     result = f.select(x > 709.0, exp(f, x), result)
@@ -100,7 +102,7 @@ def _log_parts(f: Function, m: Value) -> tuple[Value, Value]:
     ratio = m / (m + 2.0)
     square = ratio * ratio
     half = m * m * 0.5
-    return half, ratio * (half + _polynomial(f, square, _LOG) * square)
+    return half, ratio * (half + polynomial(f, square, _LOG) * square)
 
 
 def _special_logarithms(f: Function, x: Value, result: Value) -> Value:
@@ -208,8 +210,8 @@ def _sine_and_cosine(f: Function, x: Value) -> tuple[Value, Value, Value]:
     """Sine and cosine of the reduced angle, and its quarter."""
     r, quarter = _reduced_angle(f, x)
     square = r * r
-    sine = f.fma(_polynomial(f, square, _SIN) * square, r, r)
-    cosine = f.fma(_polynomial(f, square, _COS) * square, square, f.fma(square, -0.5, 1.0))
+    sine = f.fma(polynomial(f, square, _SIN) * square, r, r)
+    cosine = f.fma(polynomial(f, square, _COS) * square, square, f.fma(square, -0.5, 1.0))
     return sine, cosine, quarter
 
 
@@ -255,7 +257,7 @@ def atan(f: Function, x: Value) -> Value:
     start = f.select(middle, f.like(math.pi / 4, x), f.like(0.0, x))
     start = f.select(far, f.like(math.pi / 2, x), start)
     square = reduced * reduced
-    top, bottom = _polynomial(f, square, _ATAN_TOP), _polynomial(f, square, _ATAN_BOTTOM)
+    top, bottom = polynomial(f, square, _ATAN_TOP), polynomial(f, square, _ATAN_BOTTOM)
     return f.copysign(start + f.fma(square * top / bottom, reduced, reduced), x)
 
 

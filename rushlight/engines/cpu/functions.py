@@ -10,10 +10,11 @@ as float32 and rounded.  What `EMITTED` does not name has no code here: a host s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from rushlight.engines.cpu import doubles
 from rushlight.engines.cpu.builder import Function
+from rushlight.engines.cpu.doubles import clamp, polynomial
 from rushlight.engines.cpu.values import HALVES, Value
 from rushlight.graph.dtype import DType, bfloat16, float16, float32, float64, int32
 
@@ -22,20 +23,6 @@ _LOG2_E = 1.4426950408889634
 _LOG10_E = 0.4342944819032518
 _LN_2_HIGH, _LN_2_LOW = 0.693359375, -2.12194440e-4
 _SHIFTER = 12582912.0  # 1.5 * 2^23: adding it rounds to an integer, kept in the lowest bits
-
-
-def polynomial(f: Function, x: Value, coefficients: Sequence[float]) -> Value:
-    """Horner's rule, highest power first."""
-    result = f.like(coefficients[0], x)
-    for coefficient in coefficients[1:]:
-        result = f.fma(result, x, coefficient)
-    return result
-
-
-def _clamp(f: Function, x: Value, low: float, high: float) -> Value:
-    """x between bounds; NaN becomes `high`."""
-    x = f.select(x < high, x, f.like(high, x))
-    return f.select(x > low, x, f.like(low, x))
 
 
 def _nearest(x: Value) -> tuple[Value, Value]:
@@ -73,13 +60,13 @@ def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
 
 def exp(f: Function, x: Value) -> Value:
     """e to the x."""
-    r, n = _reduced(f, _clamp(f, x, -104.0, 89.0))
+    r, n = _reduced(f, clamp(f, x, -104.0, 89.0))
     return f.select(x.is_nan(), x, _scaled(_exp_minus_one(f, r) + 1.0, n))
 
 
 def exp2(f: Function, x: Value) -> Value:
     """2 to the x."""
-    limited = _clamp(f, x, -151.0, 129.0)
+    limited = clamp(f, x, -151.0, 129.0)
     n, integer = _nearest(limited)
     r = (limited - n) * 0.6931471805599453
     return f.select(x.is_nan(), x, _scaled(_exp_minus_one(f, r) + 1.0, integer))
@@ -87,7 +74,7 @@ def exp2(f: Function, x: Value) -> Value:
 
 def expm1(f: Function, x: Value) -> Value:
     """e to the x, minus 1."""
-    r, n = _reduced(f, _clamp(f, x, -30.0, 88.0))
+    r, n = _reduced(f, clamp(f, x, -30.0, 88.0))
     scale = _power_of_two(n)
     result = f.fma(scale, _exp_minus_one(f, r), scale - 1.0)
     result = f.select(x > 88.0, exp(f, x), result)
