@@ -8,6 +8,7 @@ a leaf: tensor hooks, capture or accumulation into `.grad`, post-accumulate hook
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -269,30 +270,27 @@ def _run_pre_hooks(node: GradNode, grads: list) -> list:
     if type(node) is AccumulateGrad and node.variable._hooks:
         grads[0] = _call_hooks(node.variable._hooks, grads[0], "tensor hook")
     for hook in list((node.pre_hooks or {}).values()):
-        replaced = hook(tuple(grads))
-        if replaced is not None:
-            replaced = replaced if isinstance(replaced, (tuple, list)) else (replaced,)
-            if len(replaced) != len(grads):
-                raise RuntimeError(
-                    f"hook '{_name(hook)}' has changed the size of value\n"
-                    f"Expected {len(grads)} gradients.\nActual: {len(replaced)}."
-                )
-            grads = list(replaced)
+        grads = list(_after_hook(hook, hook(tuple(grads)), grads))
     return grads
 
 
 def _run_post_hooks(node: GradNode, results: tuple, grads: tuple) -> tuple:
     for hook in list(node.post_hooks.values()):
-        replaced = hook(results, grads)
-        if replaced is not None:
-            replaced = replaced if isinstance(replaced, (tuple, list)) else (replaced,)
-            if len(replaced) != len(results):
-                raise RuntimeError(
-                    f"hook '{_name(hook)}' has changed the size of value\n"
-                    f"Expected {len(results)} gradients.\nActual: {len(replaced)}."
-                )
-            results = tuple(replaced)
+        results = tuple(_after_hook(hook, hook(results, grads), results))
     return results
+
+
+def _after_hook(hook: Callable, replaced: Any, grads: Sequence) -> Sequence:
+    """What a hook put in the gradients' place; RuntimeError if those are more or fewer."""
+    if replaced is None:
+        return grads
+    replaced = replaced if isinstance(replaced, (tuple, list)) else (replaced,)
+    if len(replaced) != len(grads):
+        raise RuntimeError(
+            f"hook '{_name(hook)}' has changed the size of value\n"
+            f"Expected {len(grads)} gradients.\nActual: {len(replaced)}."
+        )
+    return replaced
 
 
 def _materialize(node: GradNode, grads: list) -> list:
