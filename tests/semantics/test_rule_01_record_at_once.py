@@ -37,6 +37,25 @@ def test_wrong_arguments_fail_at_the_call(watched, name):
     assert not watched.runs
 
 
+def test_an_error_inside_a_module_names_its_path():
+    layers = rl.nn.Linear(3, 4), rl.nn.Sequential(rl.nn.ReLU(), rl.nn.Linear(5, 2))
+    model = rl.nn.ModuleDict({"encoder": rl.nn.Sequential(*layers)})
+
+    class Whole(rl.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = model
+
+        def forward(self, x):
+            return self.parts["encoder"](x)
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied") as caught:
+        Whole()(rl.ones(2, 3))
+    message = str(caught.value)
+    for words in ("Expected", "Actual", "[2, 4]", "module parts.encoder.1.1"):
+        assert words in message
+
+
 def test_what_was_recorded_does_not_change():
     x = rl.tensor([1.0, 2.0])
     doubled = x * 2

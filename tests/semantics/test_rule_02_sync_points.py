@@ -101,6 +101,46 @@ def test_an_inner_backward_is_no_soft_cut(watched):
     assert counts == [(0, (2,))]
 
 
+def test_the_end_of_a_step_is_a_soft_cut(watched):
+    w = rl.ones(2, requires_grad=True)
+    optimiser = rl.optim.SGD([w], lr=0.1)
+    w.grad = rl.ones(2)
+    optimiser.step()
+    assert not watched.runs
+    large = record_many()
+    optimiser.step()
+    assert len(watched.runs) == 1
+    assert large._node.buffer is not None
+
+
+def test_the_return_of_an_outermost_module_call_without_gradients_is_a_soft_cut(watched):
+    inner_runs = []
+
+    class Inner(rl.nn.Module):
+        def forward(self, x):
+            return record_many() + x
+
+    class Outer(rl.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = Inner()
+
+        def forward(self, x):
+            y = self.inner(x)
+            inner_runs.append(len(watched.runs))
+            return y
+
+    model = Outer()
+    recorded = model(rl.ones(2))
+    assert not watched.runs
+    with rl.no_grad():
+        result = model(rl.ones(2))
+    assert inner_runs == [0, 0]
+    assert len(watched.runs) == 1
+    assert result._node.buffer is not None
+    assert recorded.tolist() == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("large", "operation"),
     [
