@@ -17,7 +17,7 @@ HERE = Origin("test", "here.py:1")
 def using(engine):
     """Compute with this engine inside the block."""
     before = recorder._loaders.get("engine")
-    recorder.recorder().pending.clear()
+    recorder.recorder().compute()
     recorder.provide("engine", lambda: engine)
     try:
         yield engine

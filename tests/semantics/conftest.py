@@ -8,9 +8,8 @@ from tests.semantics.watching import Watched
 
 @pytest.fixture(autouse=True)
 def nothing_pending():
-    """No work of one test is left for the next."""
-    recorder().pending.clear()
-    recorder().journal.clear()
+    """No work of one test is left for the next; what modules made for theirs is computed."""
+    recorder().compute()
     yield
     recorder().pending.clear()
     recorder().journal.clear()

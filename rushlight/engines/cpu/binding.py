@@ -165,6 +165,10 @@ class Tables:
         self.heads = np.array([begin for begin, _ in self.spans], np.int64)
         origins = self.plan.fusion.sizes.origins
         self.origins = [origins[atom] for atom in self.atoms]
+        self.build_patches()
+
+    def build_patches(self) -> None:
+        """Which slots of the argument blocks get what, as arrays."""
         self.slot_of_size = np.array([slot for slot, _ in self.sizes], np.int64)
         self.size_of_slot = np.array([i for _, i in self.sizes], np.int64)
         self.slot_of_pointer = np.array([pointer[0] for pointer in self.pointers], np.int64)
