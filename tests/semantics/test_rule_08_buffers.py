@@ -82,6 +82,35 @@ def test_a_step_writes_over_what_nothing_else_holds():
     assert len(addresses) <= 2
 
 
+ELSEWHERE = {
+    "gather": lambda x: x.gather(0, x.argsort(0)),
+    "sort": lambda x: x.sort(0)[0],
+    "index": lambda x: x[x[:, 0].argsort()],
+    "take": lambda x: x.take(rl.arange(x.numel()).flip(0)).reshape(x.shape),
+    "flip": lambda x: x.flip(0),
+    "transpose": lambda x: x.t() + x,
+    "roll": lambda x: x.roll(1, 0) * 2,
+    "shifted": lambda x: rl.cat([x[1:], x[:1]]),
+    "cumulative": lambda x: x.cumsum(0),
+    "product": lambda x: x @ x,
+    "scatter": lambda x: x.scatter(0, x.argsort(0), x),
+    "maximum of rows": lambda x: x.max(0)[0] + x,
+    "softmax": lambda x: x.softmax(0),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_is_read_at_other_places_is_not_overwritten(name):
+    operation = ELSEWHERE[name]
+    values = np.random.default_rng(2).standard_normal((96, 96)).astype(np.float32)
+    held = rl.tensor(values)
+    expected = operation(held).numpy()
+    x = rl.tensor(values)
+    x = operation(x)
+    rl.sync()
+    assert x.numpy().tobytes() == expected.tobytes()
+
+
 def test_aliases_of_one_buffer_are_not_overwritten():
     x, values = numbers()
     alias = rl.tensor(0.0)

@@ -190,12 +190,15 @@ def _can_inherit(
     if last < position:
         return True
     _, written = step.kernel.stores[place]
-    accesses = [
-        op.detail
-        for op in step.kernel.ops
-        if op.name == "load" and step.fillers[op.detail.pointer].what == leaf
-    ]
-    return all(_is_same_place(access, written, step.fillers) for access in accesses)
+    for op in step.kernel.ops:
+        if op.name not in ("load", "lookup", "write", "partials"):
+            continue
+        access = op.detail if op.name == "load" else op.detail[0]
+        if step.fillers[access.pointer].what != leaf:
+            continue
+        if op.name != "load" or not _is_same_place(access, written, step.fillers):
+            return False
+    return True
 
 
 def _is_same_place(read: Access, written: Access, fillers: list[Filler]) -> bool:
