@@ -8,9 +8,23 @@ written yet, else it comes when the results are handed over.
 from __future__ import annotations
 
 import _signal  # the functions of `signal` itself take ten times as long
+import os
 import signal
 import threading
+from signal import SIGINT
+from threading import get_ident
 from typing import Any
+
+_main = threading.main_thread()
+
+
+def _find_main_thread() -> None:
+    global _main
+    _main = threading.main_thread()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_find_main_thread)
 
 
 class _Held:
@@ -21,23 +35,23 @@ class _Held:
     arrived: tuple | None = None
 
     def __enter__(self) -> None:
-        if not _is_main_thread():
+        if get_ident() != _main.ident:
             return
         if not self.depth:
-            handler = _signal.getsignal(signal.SIGINT)
+            handler = _signal.getsignal(SIGINT)
             if handler is None:
                 return  # not Python's to change
-            _signal.signal(signal.SIGINT, self._note)
+            _signal.signal(SIGINT, self._note)
             self.handler = handler
         self.depth += 1
 
     def __exit__(self, *_: object) -> None:
-        if not self.depth or not _is_main_thread():
+        if not self.depth or get_ident() != _main.ident:
             return
         self.depth -= 1
         if not self.depth:
             arrived, self.arrived = self.arrived, None
-            _signal.signal(signal.SIGINT, self.handler)
+            _signal.signal(SIGINT, self.handler)
             if arrived is not None:
                 self._deliver(arrived)
 
@@ -48,7 +62,7 @@ class _Held:
         if callable(self.handler):
             self.handler(*arrived)
         else:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(SIGINT)
 
 
 held = _Held()
@@ -57,10 +71,6 @@ held = _Held()
 def honour() -> None:
     """Raise the interrupt that waits, if one does."""
     arrived = held.arrived
-    if arrived is not None and callable(held.handler) and _is_main_thread():
+    if arrived is not None and callable(held.handler) and get_ident() == _main.ident:
         held.arrived = None
         held.handler(*arrived)
-
-
-def _is_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
