@@ -1,11 +1,14 @@
 """Rule 9: memory that someone else can write is copied when an operation on it is recorded."""
 
 import gc
+import sys
 import weakref
 
 import numpy as np
+import pytest
 
 import rushlight as rl
+from tests.semantics.fresh import run_fresh
 
 
 def test_a_later_write_of_the_user_does_not_reach_what_was_recorded():
@@ -90,3 +93,42 @@ def test_memory_is_given_back_when_the_last_pending_graph_is_gone():
     gc.collect()
     assert slot() is None
     assert result.sum().item() == 2000
+
+
+GUARDED = """
+import ctypes
+import mmap
+import numpy as np
+import rushlight as rl
+PAGE = mmap.PAGESIZE
+library = ctypes.CDLL(None)
+kept = []
+
+def guarded(shape, dtype, at_front):
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    pages = -(-size // PAGE)
+    memory = mmap.mmap(-1, (pages + 2) * PAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for page in (0, pages + 1):
+        assert library.mprotect(ctypes.c_void_p(address + page * PAGE), PAGE, 0) == 0
+    first = PAGE if at_front else (pages + 1) * PAGE - size
+    array = np.frombuffer(memory, dtype, int(np.prod(shape)), first).reshape(shape)
+    array[...] = np.random.default_rng(0).standard_normal(shape) * 3
+    array.flags.writeable = False
+    kept.append(memory)
+    return rl.from_numpy(array)
+
+for shape in ((5003,), (37, 61), (130, 33)):
+    for dtype in (np.float32, np.float64, np.int8):
+        for at_front in (True, False):
+            x, y = guarded(shape, dtype, at_front), guarded(shape, dtype, at_front)
+            results = [x + y, x.sum(), x.sum(0), x.sum(-1), x > y, x.flip(0), x.float().exp()]
+            results += [x.t() + 1, x @ y.t(), x[1:, ::2] * 2] if len(shape) == 2 else []
+            rl.sync()
+print("alive")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+def test_foreign_memory_is_not_read_beyond_its_ends():
+    assert run_fresh(GUARDED).strip() == "alive"
