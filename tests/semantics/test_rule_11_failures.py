@@ -225,6 +225,7 @@ SIGNALS = """
 import signal
 import time
 import rushlight as rl
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
 a, b, c = rl.zeros(40000), rl.zeros(40000), rl.zeros(20, 20)
 rl.sync()
