@@ -106,17 +106,13 @@ def test_kernels_are_built_once_and_found_on_disk_by_the_next_process(tmp_path):
     assert second.split()[-1] == "0"
 
 
-def test_parameters_and_the_state_of_optimisers_are_computed_when_created(watched):
+def test_parameters_and_the_state_of_optimisers_are_computed_when_created():
     layer = rl.nn.Linear(3, 2)
     assert [p._spec.shape for p in layer.parameters() if not is_computed(p)] == []
     optimiser = rl.optim.Adam(layer.parameters())
     layer(rl.ones(4, 3)).sum().backward()
-    rl.sync()
-    watched.forget()
     optimiser.step()
     rl.sync()
-    names = {e.primitive.name for program, _ in watched.runs for e in program.graph.equations}
-    assert "expand" not in names - {"expand"}
     assert all(is_computed(t) for state in optimiser.state.values() for t in tensors(state))
 
 
