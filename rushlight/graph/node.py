@@ -14,12 +14,14 @@ class Primitive:
 
     `infer(specs, attributes, numbers, spec)` says which spec the result has, given those of the
     inputs; `spec` is the one recorded, from which primitives that take sizes (reshape, slice)
-    read theirs.  The verifier calls it between passes.  Two flags steer the engines: `exact`
+    read theirs.  The verifier calls it between passes.  Three flags steer the engines: `exact`
     primitives have one right answer by IEEE 754 or integer arithmetic, so NumPy's bits are
-    anyone's bits; `can_fail` ones may raise when they run (an index out of range).
+    anyone's bits; `can_fail` ones may raise when they run (an index out of range).  Equations of a
+    primitive with `siblings` that differ in their first attribute only are several results of one
+    computation, which engines do once; their run-time numbers are inputs of rank 0.
     """
 
-    __slots__ = ("can_fail", "exact", "family", "infer", "name")
+    __slots__ = ("can_fail", "exact", "family", "infer", "name", "siblings")
 
     def __init__(
         self,
@@ -29,12 +31,14 @@ class Primitive:
         *,
         exact: bool = False,
         can_fail: bool = False,
+        siblings: bool = False,
     ):
         self.name = name
         self.family = family
         self.infer = infer
         self.exact = exact
         self.can_fail = can_fail
+        self.siblings = siblings
         PRIMITIVES[name] = self
 
     def __repr__(self) -> str:

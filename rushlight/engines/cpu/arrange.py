@@ -9,6 +9,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from rushlight.engines.cpu.crafted import Arrangement
 from rushlight.engines.cpu.machine import machine
 from rushlight.engines.cpu.packing import accumulator
 from rushlight.graph.dtype import DType
@@ -83,18 +84,6 @@ def tile_of(dtype: DType) -> Tile:
     host, accumulate = machine(), accumulator(dtype)
     lanes = host.vector_bytes // accumulate.itemsize
     return Tile(accumulate, lanes, host.tile_rows, host.short_tile_rows, host.tile_vectors)
-
-
-class Arrangement(NamedTuple):
-    """What `arrange` finds."""
-
-    variant: str
-    chunks: tuple[int, ...]
-    """Of each step: packing, if there is any, and computing."""
-    numbers: tuple[int, ...]
-    """The argument block's slots from BATCH_COUNT to FIRST_FREE."""
-    workspace_bytes: int
-    scratch_bytes: int
 
 
 def _divided(count: int, each: int) -> int:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from rushlight.engines.cpu.affine import Polynomial, size_of, times
-from rushlight.engines.cpu.arrange import Arrangement, Slot, arrange
+from rushlight.engines.cpu.crafted import Arrangement, Crafted, Workspace
 from rushlight.engines.cpu.expressions import is_costly
 from rushlight.engines.cpu.kernel import CHUNKS, PARTS
 from rushlight.engines.cpu.layout import find_lifetimes, lay_out
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, reduction_shape
-from rushlight.engines.cpu.products import Product, Workspace
 from rushlight.engines.cpu.regions import DERIVED
 from rushlight.engines.cpu.trace import Partial, accumulator
 from rushlight.graph.dtype import bool_, float32
@@ -78,12 +77,12 @@ class Tables:
             self.starts.append(self.count)
             self.add(step)
             self.totals.append(self.index_of(self.total(step)))
-        self.products = {
+        self.crafted = {
             position: np.array([self.index_of(size) for size in step.sizes], np.int64)
             for position, step in enumerate(self.native)
-            if isinstance(step, Product)
+            if isinstance(step, Crafted)
         }
-        self.loops = [i for i in range(len(self.native)) if i not in self.products]
+        self.loops = [i for i in range(len(self.native)) if i not in self.crafted]
         self.build_evaluation()
 
     def place_of_result(self, value: int) -> int:
@@ -92,10 +91,10 @@ class Tables:
         value = self.plan.inherited.get(value, value)
         return value if value < leaves else leaves + self.fresh.index(value)
 
-    def total(self, step: NativeStep | Product) -> Polynomial:
+    def total(self, step: NativeStep | Crafted) -> Polynomial:
         """How many elements a kernel goes through."""
         product = size_of(())
-        if isinstance(step, Product):
+        if isinstance(step, Crafted):
             for size in step.sizes:
                 product = times(product, size)
             return product
@@ -108,7 +107,7 @@ class Tables:
         """The number of a polynomial; equal ones are evaluated once."""
         return self.polynomials.setdefault(polynomial, len(self.polynomials))
 
-    def add(self, step: NativeStep | Product) -> None:
+    def add(self, step: NativeStep | Crafted) -> None:
         """Note what each slot of a step holds."""
         for slot, filler in enumerate(step.fillers, self.count):
             if filler.kind == "polynomial":
@@ -186,9 +185,9 @@ class Tables:
         ]
         self.lifetimes = find_lifetimes(self.plan.steps, self.plan.places)
 
-    def reduction(self, step: NativeStep | Product) -> tuple | None:
+    def reduction(self, step: NativeStep | Crafted) -> tuple | None:
         """The shape that decides the number of parts of a kernel's reductions."""
-        if isinstance(step, Product) or step.group is None:
+        if isinstance(step, Crafted) or step.group is None:
             return None
         return reduction_shape(step.group)
 
@@ -233,7 +232,7 @@ class Bound:
         self.block[tables.chunk_slots] = [self.chunks[i][0] for i in tables.loops]
         self.block[tables.part_slots] = [self.parts[i] for i in tables.loops]
         self.arrangements: dict[int, Arrangement] = {}
-        for position, sizes in tables.products.items():
+        for position, sizes in tables.crafted.items():
             self.arrange(position, values[sizes].tolist())
         self.lay_out(plan)
         self.fill(values)
@@ -247,12 +246,12 @@ class Bound:
         return arranged.variant if arranged is not None else ""
 
     def arrange(self, position: int, sizes: list[int]) -> None:
-        """How a contraction is cut into blocks and chunks: a function of its shape."""
+        """How hand-made kernels divide their work: a function of its sizes."""
         step, start = self.tables.native[position], self.tables.starts[position]
-        arranged = arrange(step.shape.dtype, *sizes)
+        arranged = step.family.arrange(*sizes)
         self.arrangements[position] = arranged
         self.chunks[position] = arranged.chunks
-        first = start + Slot.BATCH_COUNT
+        first = start + step.family.first_arranged
         self.block[first : first + len(arranged.numbers)] = arranged.numbers
 
     def fill(self, values: np.ndarray) -> None:

@@ -34,7 +34,6 @@ from rushlight.engines.cpu.arrange import (
     BOTH_SHARED,
     COLUMNS_SHARED,
     ROWS_SHARED,
-    Arrangement,
     Slot,
     Tile,
     arrange,
@@ -42,6 +41,7 @@ from rushlight.engines.cpu.arrange import (
 )
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.builder import POINTER, Function
+from rushlight.engines.cpu.crafted import Arrangement
 from rushlight.engines.cpu.packing import emit_pack
 from rushlight.engines.cpu.tile import Place, Prepare, emit_finish, emit_micro, plain_store
 from rushlight.engines.cpu.values import Value

@@ -54,7 +54,7 @@ def step_text(step: Any) -> str:
     if isinstance(step, HostStep):
         return f"host: %{step.value} from {_names(step.reads)}"
     head = f"reads {_names(step.reads)}, writes {_names(step.writes)}"
-    body = step.kernel if isinstance(step, NativeStep) else f"product {step.shape}"
+    body = step.kernel if isinstance(step, NativeStep) else f"crafted {step.family}"
     slots = "\n".join([f"  slot {i}: {filler}" for i, filler in enumerate(step.fillers)])
     return f"{head}\n{body}\n{slots}"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rushlight.engines.cpu.roles import Role
+from rushlight.engines.cpu.roles import WITH_EPILOGUES, Role
 from rushlight.engines.cpu.roots import Index, Roots, move_index, place_indices
 from rushlight.engines.cpu.sizes import Atoms, Sizes
 from rushlight.graph.program import Equation, Graph
@@ -104,6 +104,8 @@ class _Grouping:
         self.position = [-1] * len(self.roles)
         self.reads: dict[int, list[Read]] = {}
         self.read_by: dict[int, list[int]] = {}
+        self.siblings: dict[tuple, int] = {}
+        """Where the results of a computation that has several are."""
 
     def run(self) -> Fusion:
         for value in sorted({*self.roots, *self.lookups}):
@@ -208,12 +210,14 @@ class _Grouping:
 
     def find_group(self, value: int, reads: list[Read], least: int) -> int | None:
         """The group that a root can join, preferably one that it reads from."""
+        if self.roles[value] is Role.CRAFTED:
+            return self.find_sibling(value)
         if self.roles[value] not in (Role.MAP, Role.VIEW, Role.REDUCE):
             return None
         places = {at for read in reads for at in self.read_by.get(read.value, ()) if at >= least}
         for at in sorted({least, *places} - {-1}, reverse=True):
             group = self.groups[at]
-            if group.role is Role.CONTRACT and at == least and self.can_follow(value, group, reads):
+            if group.role is Role.CRAFTED and at == least and self.can_follow(value, group, reads):
                 return at
             full = len(group.members) >= _MOST_MEMBERS or group.steps >= _MOST_STEPS
             if group.role is not Role.MAP or full:
@@ -222,6 +226,16 @@ class _Grouping:
             if self.can_join(value, group, inner):
                 return at
         return None
+
+    def find_sibling(self, value: int) -> int | None:
+        """The group that has another result of the same computation."""
+        equation = self.graph.equations[value - self.count]
+        if not equation.primitive.siblings or equation.number_count:
+            return None
+        computation = equation.primitive, equation.inputs, equation.attributes[1:]
+        found = self.siblings.get(computation)
+        self.siblings.setdefault(computation, len(self.groups))
+        return found
 
     def can_join(self, value: int, group: Group, inner: list[Read]) -> bool:
         """Whether a root's loops are the group's, and all that it reads there is at hand."""
@@ -246,7 +260,8 @@ class _Grouping:
 
     def can_follow(self, value: int, group: Group, reads: list[Read]) -> bool:
         """Whether an elementwise value can be computed of a contraction's results at once."""
-        flat = self.sizes.flat[value]
+        first = self.graph.equations[group.members[0] - self.count].primitive
+        flat = self.sizes.flat[value] if first.name in WITH_EPILOGUES else ()
         if self.roles[value] is not Role.MAP or flat != group.flat or not flat:
             return False
         everywhere = tuple(range(len(flat)))

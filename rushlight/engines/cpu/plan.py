@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from rushlight.engines.cpu.crafted import Crafted
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import STILL, Access, Filler, Kernel
-from rushlight.engines.cpu.products import Product, make_product
+from rushlight.engines.cpu.products import make_product
 from rushlight.engines.cpu.regions import trace_regions
 from rushlight.engines.cpu.roles import Role
 from rushlight.engines.cpu.trace import split_reduced, trace
@@ -41,7 +42,11 @@ class HostStep(NamedTuple):
     is_check: bool = False
 
 
-Step = NativeStep | Product | HostStep
+Step = NativeStep | Crafted | HostStep
+
+MAKERS = {"contract": make_product}
+"""For each primitive with hand-made kernels, what makes the step of a group; it also says which
+members of the group it leaves to a kernel of their own."""
 
 
 class Plan(NamedTuple):
@@ -70,9 +75,10 @@ def make_plan(fusion: Fusion) -> Plan:
 def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
     if group.role in (Role.MAP, Role.WRITE):
         return _native_steps(fusion, group)
-    if group.role is Role.CONTRACT:
-        product, others = make_product(fusion, group)
-        return [product, *_native_steps(fusion, rest(fusion, group, others))]
+    if group.role is Role.CRAFTED:
+        make = MAKERS[fusion.equation(group.members[0]).primitive.name]
+        step, others = make(fusion, group)
+        return [step, *_native_steps(fusion, rest(fusion, group, others))]
     if group.role is Role.CHECK:
         (value,) = group.members
         reads = [fusion.owners[place] for place in fusion.lookups[value]]
@@ -86,7 +92,7 @@ def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
 
 
 def rest(fusion: Fusion, group: Group, members: list[int]) -> Group | None:
-    """What a contraction left: a group of elementwise values after it, which read its result."""
+    """What a hand-made kernel left: a group of elementwise values that read its result."""
     if not members:
         return None
     after = Group(Role.MAP, group.flat, None)

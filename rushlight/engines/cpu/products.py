@@ -20,17 +20,14 @@ from rushlight.engines.cpu.affine import (
     size_of,
     times,
 )
-from rushlight.engines.cpu.arrange import Slot
-from rushlight.engines.cpu.contraction import Contraction
+from rushlight.engines.cpu.arrange import Slot, arrange
+from rushlight.engines.cpu.build import Request
+from rushlight.engines.cpu.contraction import Contraction, kernel_requests
+from rushlight.engines.cpu.crafted import Arrangement, Crafted, Workspace
+from rushlight.engines.cpu.epilogue import epilogue
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import Draft, Filler, Kernel, Place, sizes_of
 from rushlight.engines.cpu.trace import Tracer
-
-
-class Workspace(NamedTuple):
-    """The memory in which a contraction packs its operands."""
-
-    value: int
 
 
 class Run(NamedTuple):
@@ -52,18 +49,27 @@ class Run(NamedTuple):
 
 
 class Product(NamedTuple):
-    """A contraction with its slots, whatever the sizes."""
+    """The family of contractions; sizes are those of batch, rows, columns and depth."""
 
-    value: int
     shape: Contraction
-    sizes: tuple[Polynomial, Polynomial, Polynomial, Polynomial]
-    """Of batch, rows, columns and depth."""
-    fillers: list[Filler]
-    reads: tuple
-    writes: tuple
+
+    @property
+    def first_arranged(self) -> int:
+        """Where the argument block holds what `arrange` finds."""
+        return int(Slot.BATCH_COUNT)
+
+    def arrange(self, *sizes: int) -> Arrangement:
+        """How a contraction is cut into blocks and chunks."""
+        return arrange(self.shape.dtype, *sizes)
+
+    def requests(self, variant: str) -> list[Request]:
+        """The kernels of a variant."""
+        kernel = self.shape.epilogue
+        prepare = None if kernel is None else epilogue(kernel)
+        return kernel_requests(self.shape, variant, prepare)
 
 
-def make_product(fusion: Fusion, group: Group) -> tuple[Product, list[int]]:
+def make_product(fusion: Fusion, group: Group) -> tuple[Crafted, list[int]]:
     """Find the operands and their strides; also says which members it leaves to another kernel."""
     value, *others = group.members
     making = _Making(fusion, group, value)
@@ -74,18 +80,19 @@ def make_product(fusion: Fusion, group: Group) -> tuple[Product, list[int]]:
     return (product, others) if found is None else (_with_epilogue(product, *found), [])
 
 
-def _with_epilogue(product: Product, draft: Draft, kernel: Kernel, fillers: list) -> Product:
+def _with_epilogue(product: Crafted, draft: Draft, kernel: Kernel, fillers: list) -> Crafted:
     """The product that stores what the epilogue computes."""
     written = tuple([place.storage for _, place in draft.stores])
     reading = [op.detail[0].storage for op in draft.ops if op.name in ("load", "lookup")]
-    target = Filler("pointer", written[0], ZERO, product.shape.dtype)
+    shape = product.family.shape
+    target = Filler("pointer", written[0], ZERO, shape.dtype)
     own = [*product.fillers]
     own[Slot.C] = target
     return product._replace(
-        shape=product.shape._replace(epilogue=kernel),
+        family=Product(shape._replace(epilogue=kernel)),
         fillers=own + fillers,
         reads=(*product.reads, *reading),
-        writes=(*written, Workspace(product.value)),
+        writes=(*written, product.writes[-1]),
     )
 
 
@@ -119,7 +126,7 @@ class _Making:
                 self.loops.append(atom)
         return made
 
-    def run(self) -> Product:
+    def run(self) -> Crafted:
         a, b = self.equation.inputs
         batch_a, batch_b, over_a, over_b = self.equation.attributes
         axes = self.fusion.sizes.axes
@@ -159,7 +166,7 @@ class _Making:
         rows: list[int],
         columns: list[int],
         depth: list[int],
-    ) -> Product:
+    ) -> Crafted:
         dtype, value = self.equation.spec.dtype, self.value
         fillers, tables = [], []
         for place, across in ((a, rows), (b, columns)):
@@ -182,7 +189,7 @@ class _Making:
         fillers += [Filler("arranged", i) for i in range(9)]
         shape = Contraction(dtype, *tables)
         writes: tuple[Any, ...] = (value, Workspace(value))
-        return Product(value, shape, sizes, fillers, (a.storage, b.storage), writes)
+        return Crafted(Product(shape), sizes, fillers, (a.storage, b.storage), writes)
 
 
 def _flat(loops: dict[int, list[int]]) -> list[int]:

@@ -8,12 +8,11 @@ import numpy as np
 
 from rushlight.engines.cpu import dump, host
 from rushlight.engines.cpu.binding import SERIAL_OPERATIONS, Bound, Tables
-from rushlight.engines.cpu.epilogue import epilogue
+from rushlight.engines.cpu.crafted import Crafted
 from rushlight.engines.cpu.fuse import fuse
 from rushlight.engines.cpu.lower import emit_kernel
 from rushlight.engines.cpu.normalise import normalise
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, make_plan
-from rushlight.engines.cpu.products import Product
 from rushlight.engines.cpu.sizes import find_sizes
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.interrupts import honour
@@ -105,7 +104,7 @@ def plan_graph(graph: Graph) -> Plan:
 
 
 def compile_kernels(
-    steps: list[NativeStep | Product], bound: Bound, known: dict[tuple, list[int]]
+    steps: list[NativeStep | Crafted], bound: Bound, known: dict[tuple, list[int]]
 ) -> list[list[int]]:
     """The addresses of each step's kernels, compiled together as far as they are new.
 
@@ -126,15 +125,11 @@ def compile_kernels(
     return [known[name] for name in names]
 
 
-def _requests(step: NativeStep | Product, variant: str) -> list[tuple]:
+def _requests(step: NativeStep | Crafted, variant: str) -> list[tuple]:
     """What `build` needs to make the kernels of a step."""
     if isinstance(step, NativeStep):
         return [_request(step)]
-    from rushlight.engines.cpu.contraction import kernel_requests
-
-    kernel = step.shape.epilogue
-    prepare = epilogue(kernel) if kernel is not None else None
-    return kernel_requests(step.shape, variant, prepare)
+    return step.family.requests(variant)
 
 
 def _request(step: NativeStep) -> tuple:
@@ -142,8 +137,8 @@ def _request(step: NativeStep) -> tuple:
     return kernel, lambda f: emit_kernel(f, kernel)
 
 
-def _cost(step: NativeStep | Product) -> int:
-    return 2 if isinstance(step, Product) else max(len(step.kernel.ops), 1)
+def _cost(step: NativeStep | Crafted) -> int:
+    return 2 if isinstance(step, Crafted) else max(len(step.kernel.ops), 1)
 
 
 def _native_list(rows: list[tuple[int, int, int]], work: int) -> tuple:

@@ -9,6 +9,7 @@ from rushlight.engines.cpu.sizes import Sizes
 from rushlight.engines.cpu.values import HALVES
 from rushlight.graph.dtype import bool_
 from rushlight.graph.program import Equation, Graph
+from rushlight.graph.spec import Spec
 
 
 class Role(Enum):
@@ -25,7 +26,8 @@ class Role(Enum):
     ALIAS = "alias"
     """Another value's memory under another shape."""
     REDUCE = "reduce"
-    CONTRACT = "contract"
+    CRAFTED = "crafted"
+    """Computed by kernels written by hand; see `crafted.py`."""
     WRITE = "write"
     """Put together of regions, each with a kernel that writes it."""
     CHECK = "check"
@@ -39,6 +41,18 @@ _MEETING = ("put", "scatter", "fold")
 _WRITES = ("pad", "update", "concat")
 _VIEWS = ("permute", "expand", "slice", "window")
 REDUCTIONS = ("sum", "prod", "max", "min")
+
+
+def _can_contract(equation: Equation, specs: list[Spec]) -> bool:
+    return equation.spec.dtype is not bool_
+
+
+CRAFTED = {"contract": _can_contract}
+"""For each primitive with hand-made kernels, whether they can compute an equation, given the specs
+of the result and the operands."""
+
+WITH_EPILOGUES = ("contract",)
+"""Those that take elementwise work on their results along while they store them."""
 
 
 def find_roles(graph: Graph, sizes: Sizes) -> list[Role]:
@@ -71,9 +85,9 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
     if name in REDUCTIONS:
         nothing_reduced = sizes.flat[value] == sizes.flat[source]
         return Role.VIEW if nothing_reduced else Role.REDUCE
-    if name == "contract" and equation.spec.dtype is not bool_:
+    if name in CRAFTED and CRAFTED[name](equation, specs):
         literal = any(roles[operand] is Role.LITERAL for operand in equation.inputs)
-        return Role.HOST if literal else Role.CONTRACT
+        return Role.HOST if literal else Role.CRAFTED
     return Role.HOST
 
 

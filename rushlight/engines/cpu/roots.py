@@ -99,7 +99,7 @@ class Roots:
             composite = any(len(atoms) > 1 for atoms in self.sizes.axes[source])
             if role is Role.HOST or (equation.primitive.name == "pad" and composite):
                 self.force(source)
-            if role is Role.CONTRACT:
+            if role is Role.CRAFTED:
                 self.force(self.base(source))
         if role is Role.ALIAS:
             self.force(equation.inputs[0])

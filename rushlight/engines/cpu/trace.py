@@ -167,7 +167,7 @@ class Tracer:
         equation = fusion.equation(value)
         if role is Role.REDUCE:
             return self.reduced(value, index)
-        if role is Role.CONTRACT:
+        if role is Role.CRAFTED:
             return self.draft.add(Op("result", equation.spec.dtype))
         if role is Role.VIEW:
             return self.view(value, index)
