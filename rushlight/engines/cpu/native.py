@@ -7,11 +7,17 @@ claim is open the step cannot end, so the list that it reads is alive.  The thre
 a step's last chunk starts the next step.  So a step waits only for chunks that are running, never
 for a thread that has not arrived: a core taken away by another process costs one chunk, not half.
 Steps of one chunk run at once on the thread that reaches them.
+
+Between two steps of which the first `limit` may be broken off, a list that has run for about ten
+milliseconds stops, so that Python can look for an interrupt and go on from where it stopped.  With
+a record (32 bytes for each thread and step) the first begin, the last end, the time in between
+spent in chunks, and their number are noted, in ticks of the processor's counter.
 """
 
 from __future__ import annotations
 
 WORD, STOP, COMPLETED, STEPS, COUNT = 0, 8, 128, 256, 264
+LIMIT, DEADLINE, RECORD, REACHED = 272, 280, 288, 392
 FINISHED, SLEEPERS, TICKET = 384, 512, 640
 SCRATCH, PATIENCE, YIELD, SYSTEM_CALL, FUTEX = 768, 776, 784, 792, 800
 BLOCK_BYTES = 1024
@@ -20,31 +26,89 @@ _PAUSES = {
     "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
     "aarch64": ("declare void @llvm.aarch64.hint(i32)", "call void @llvm.aarch64.hint(i32 1)"),
 }
+_NO_CLOCK = "", "add i64 0, 0"
+_CLOCKS = {
+    "x86_64": ("declare i64 @llvm.readcyclecounter()", "call i64 @llvm.readcyclecounter()"),
+    "aarch64": ("", 'call i64 asm sideeffect "mrs $0, cntvct_el0", "=r"()'),
+}
+# how many ticks a list runs before Python may look for an interrupt: 8 to 16 ms where the counter
+# goes with the processor's clock; on ARM, where its speed is anything, 0.3 to 11 ms
+_PATIENT_TICKS = {"x86_64": 1 << 25, "aarch64": 1 << 18}
 # pauses before other threads are let run: a caller may wait for one that has lost its core to it,
 # a worker is wanted again soon
 _CALLER_SPINS, _WORKER_SPINS = 4000, 80_000
 
 
 def runtime_text(architecture: str) -> str:
-    """The IR of `run_serial`, `run_shared` and `worker` for a processor architecture."""
+    """The IR of the functions that `pool.Runtime` names, for a processor architecture."""
     declaration, pause = _PAUSES.get(architecture, ("", ""))
+    counter, clock = _CLOCKS.get(architecture, _NO_CLOCK)
+    patience = _PATIENT_TICKS.get(architecture, 1)
     places = {name: value for name, value in globals().items() if name.isupper()}
     text = _TEXT.replace("$declaration", declaration).replace("$pause", pause)
     text = text.replace("$caller", str(_CALLER_SPINS)).replace("$worker", str(_WORKER_SPINS))
+    text = text.replace("$counter", counter).replace("$patience", str(patience))
     for name in sorted(places, key=len, reverse=True):
         text = text.replace(f"${name}", f"getelementptr i8, ptr %pool, i64 {places[name]}")
-    return text
+    return text.replace("$clock", clock)  # last: it has a $ of its own
 
 
 _TEXT = """
 $declaration
+$counter
 
-define internal void @run_chunk(ptr %step, i64 %chunk, ptr %scratch) nounwind {
+define i64 @ticks() nounwind {
+  %now = $clock
+  ret i64 %now
+}
+
+; One chunk of a step; `record` is where its times go, or null.
+define internal void @run_chunk(ptr %step, i64 %chunk, ptr %scratch, ptr %record) nounwind {
+entry:
   %kernel = load ptr, ptr %step
   %place = getelementptr i8, ptr %step, i64 8
   %arguments = load ptr, ptr %place
+  %plain = icmp eq ptr %record, null
+  br i1 %plain, label %untimed, label %timed
+untimed:
   call void %kernel(ptr %arguments, i64 %chunk, ptr %scratch)
   ret void
+timed:
+  %begin = call i64 @ticks()
+  call void %kernel(ptr %arguments, i64 %chunk, ptr %scratch)
+  %end = call i64 @ticks()
+  %end.p = getelementptr i8, ptr %record, i64 8
+  %busy.p = getelementptr i8, ptr %record, i64 16
+  %number.p = getelementptr i8, ptr %record, i64 24
+  %number = load i64, ptr %number.p
+  %first = icmp eq i64 %number, 0
+  %earlier = load i64, ptr %record
+  %since = select i1 %first, i64 %begin, i64 %earlier
+  store i64 %since, ptr %record
+  store i64 %end, ptr %end.p
+  %length = sub i64 %end, %begin
+  %before = load i64, ptr %busy.p
+  %busy = add i64 %before, %length
+  store i64 %busy, ptr %busy.p
+  %number1 = add i64 %number, 1
+  store i64 %number1, ptr %number.p
+  ret void
+}
+
+; Where a thread notes the times of a step; null if nobody asked.
+define internal ptr @record_of(ptr %records, i64 %thread, i64 %count, i64 %s) nounwind {
+entry:
+  %none = icmp eq ptr %records, null
+  br i1 %none, label %end, label %find
+find:
+  %row = mul i64 %thread, %count
+  %index = add i64 %row, %s
+  %offset = mul i64 %index, 32
+  %place = getelementptr i8, ptr %records, i64 %offset
+  br label %end
+end:
+  %record = phi ptr [null, %entry], [%place, %find]
+  ret ptr %record
 }
 
 define internal i64 @chunks_of(ptr %step) nounwind {
@@ -53,32 +117,45 @@ define internal i64 @chunks_of(ptr %step) nounwind {
   ret i64 %chunks
 }
 
-; A list on the calling thread alone.
-define void @run_serial(ptr %steps, i64 %count, ptr %scratch) nounwind {
+; A list from step `first` on the calling thread alone; gives the step that it reached.
+define i64 @run_serial(
+    ptr %steps, i64 %first, i64 %count, i64 %limit, ptr %scratch, ptr %records) nounwind {
 entry:
+  %started = call i64 @ticks()
+  %deadline = add i64 %started, $patience
   br label %outer
 outer:
-  %s = phi i64 [0, %entry], [%s1, %done]
+  %s = phi i64 [%first, %entry], [%s1, %next]
   %more = icmp slt i64 %s, %count
   br i1 %more, label %begin, label %end
 begin:
   %offset = mul i64 %s, 24
   %step = getelementptr i8, ptr %steps, i64 %offset
   %chunks = call i64 @chunks_of(ptr %step)
+  %record = call ptr @record_of(ptr %records, i64 0, i64 %count, i64 %s)
   br label %inner
 inner:
   %c = phi i64 [0, %begin], [%c1, %body]
   %left = icmp slt i64 %c, %chunks
   br i1 %left, label %body, label %done
 body:
-  call void @run_chunk(ptr %step, i64 %c, ptr %scratch)
+  call void @run_chunk(ptr %step, i64 %c, ptr %scratch, ptr %record)
   %c1 = add i64 %c, 1
   br label %inner
 done:
   %s1 = add i64 %s, 1
+  %breakable = icmp slt i64 %s1, %limit
+  br i1 %breakable, label %look, label %next
+look:
+  %now = call i64 @ticks()
+  %late = icmp sgt i64 %now, %deadline
+  br i1 %late, label %stop, label %next
+next:
   br label %outer
+stop:
+  ret i64 %s1
 end:
-  ret void
+  ret i64 %count
 }
 
 define internal void @wake(ptr %pool) nounwind {
@@ -104,8 +181,14 @@ end:
 }
 
 ; Run steps of one chunk from this one on, then publish the next with several, or finish.
-define internal void @advance(ptr %pool, i64 %first, ptr %scratch) nounwind {
+define internal void @advance(ptr %pool, i64 %first, i64 %thread, ptr %scratch) nounwind {
 entry:
+  %limit.p = $LIMIT
+  %limit = load i64, ptr %limit.p
+  %deadline.p = $DEADLINE
+  %deadline = load i64, ptr %deadline.p
+  %records.p = $RECORD
+  %records = load ptr, ptr %records.p
   %steps.p = $STEPS
   %steps = load ptr, ptr %steps.p
   %count.p = $COUNT
@@ -114,6 +197,13 @@ entry:
 next:
   %s = phi i64 [%first, %entry], [%s1, %one], [%s1, %look]
   %s1 = add i64 %s, 1
+  %breakable = icmp slt i64 %s, %limit
+  br i1 %breakable, label %watch, label %go
+watch:
+  %now = call i64 @ticks()
+  %late = icmp sgt i64 %now, %deadline
+  br i1 %late, label %finish, label %go
+go:
   %more = icmp slt i64 %s, %count
   br i1 %more, label %inspect, label %finish
 inspect:
@@ -126,7 +216,8 @@ look:
   %single = icmp eq i64 %chunks, 1
   br i1 %single, label %one, label %next
 one:
-  call void @run_chunk(ptr %step, i64 0, ptr %scratch)
+  %record = call ptr @record_of(ptr %records, i64 %thread, i64 %count, i64 %s)
+  call void @run_chunk(ptr %step, i64 0, ptr %scratch, ptr %record)
   br label %next
 publish:
   %completed.p = $COMPLETED
@@ -138,6 +229,8 @@ publish:
   call void @wake(ptr %pool)
   ret void
 finish:
+  %reached.p = $REACHED
+  store i64 %s, ptr %reached.p
   %finished.p = $FINISHED
   store atomic i64 1, ptr %finished.p release, align 8
   ret void
@@ -168,7 +261,12 @@ run:
   %step = getelementptr i8, ptr %steps, i64 %offset
   %chunks = call i64 @chunks_of(ptr %step)
   %chunk = sub i64 %chunks, %left
-  call void @run_chunk(ptr %step, i64 %chunk, ptr %scratch)
+  %count.p = $COUNT
+  %count = load i64, ptr %count.p
+  %records.p = $RECORD
+  %records = load ptr, ptr %records.p
+  %record = call ptr @record_of(ptr %records, i64 %thread, i64 %count, i64 %s)
+  call void @run_chunk(ptr %step, i64 %chunk, ptr %scratch, ptr %record)
   %completed.p = $COMPLETED
   %before = atomicrmw add ptr %completed.p, i64 1 acq_rel
   %after = add i64 %before, 1
@@ -176,7 +274,7 @@ run:
   br i1 %last, label %onward, label %something
 onward:
   %s1 = add i64 %s, 1
-  call void @advance(ptr %pool, i64 %s1, ptr %scratch)
+  call void @advance(ptr %pool, i64 %s1, i64 %thread, ptr %scratch)
   br label %something
 something:
   ret i1 true
@@ -202,19 +300,28 @@ end:
   ret void
 }
 
-; A list on all threads; returns when it is done.
-define void @run_shared(ptr %pool, ptr %steps, i64 %count) nounwind {
+; A list from step `first` on all threads; gives the step that it reached.
+define i64 @run_shared(
+    ptr %pool, ptr %steps, i64 %first, i64 %count, i64 %limit, ptr %records) nounwind {
 entry:
   %steps.p = $STEPS
   store ptr %steps, ptr %steps.p
   %count.p = $COUNT
   store i64 %count, ptr %count.p
+  %limit.p = $LIMIT
+  store i64 %limit, ptr %limit.p
+  %records.p = $RECORD
+  store ptr %records, ptr %records.p
+  %started = call i64 @ticks()
+  %deadline = add i64 %started, $patience
+  %deadline.p = $DEADLINE
+  store i64 %deadline, ptr %deadline.p
   %finished.p = $FINISHED
   store atomic i64 0, ptr %finished.p monotonic, align 8
   %table.p = $SCRATCH
   %table = load ptr, ptr %table.p
   %scratch = load ptr, ptr %table
-  call void @advance(ptr %pool, i64 0, ptr %scratch)
+  call void @advance(ptr %pool, i64 %first, i64 0, ptr %scratch)
   br label %check
 check:
   %spins = phi i64 [0, %entry], [%spins, %busy], [%spins1, %wait]
@@ -229,7 +336,9 @@ wait:
   call void @idle(ptr %pool, i64 %spins1, i64 $caller)
   br label %check
 end:
-  ret void
+  %reached.p = $REACHED
+  %reached = load i64, ptr %reached.p
+  ret i64 %reached
 }
 
 ; A worker's life: 0 when told to stop, 1 to sleep in Python where there is no futex.

@@ -28,9 +28,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rushlight.engines.cpu import native
+from rushlight.engines.cpu.cores import default_threads
+from rushlight.graph.interrupts import honour
 
 NativeFunction = Callable[..., Any]
 LEAST_SCRATCH = 1 << 20
+MOST_THREADS = 1024
 _PATIENCE = 80_050  # spins of a worker before it sleeps, 2 to 4 ms
 _FUTEX_CALLS = {"x86_64": 202, "aarch64": 98}
 
@@ -42,6 +45,7 @@ class Runtime(NamedTuple):
     run_shared: NativeFunction
     worker: NativeFunction
     wake_all: NativeFunction
+    ticks: NativeFunction
 
 
 @lru_cache(maxsize=1)
@@ -51,10 +55,11 @@ def _runtime() -> Runtime:
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     addresses = native_functions(native.runtime_text(_architecture()), Runtime._fields)
     return Runtime(
-        ctypes.CFUNCTYPE(None, pointer, number, pointer)(addresses[0]),
-        ctypes.CFUNCTYPE(None, pointer, pointer, number)(addresses[1]),
+        ctypes.CFUNCTYPE(number, pointer, number, number, number, pointer, pointer)(addresses[0]),
+        ctypes.CFUNCTYPE(number, pointer, pointer, number, number, number, pointer)(addresses[1]),
         ctypes.CFUNCTYPE(number, pointer, number)(addresses[2]),
         ctypes.CFUNCTYPE(None, pointer)(addresses[3]),
+        ctypes.CFUNCTYPE(number)(addresses[4]),
     )
 
 
@@ -126,13 +131,14 @@ class Pool:
         while self.runtime.worker(self.address, thread):
             self._woken.wait()
 
-    def run(self, steps: int, count: int) -> None:
+    def run(self, steps: int, first: int, count: int, limit: int, records: int) -> int:
         """Run a list on all threads; the caller holds the launch lock."""
         if self._sleep_in_python:
             self._woken.set()
-        self.runtime.run_shared(self.address, steps, count)
+        reached = self.runtime.run_shared(self.address, steps, first, count, limit, records)
         if self._sleep_in_python:
             self._woken.clear()
+        return reached
 
     def stop(self) -> None:
         """End the workers and wait for them."""
@@ -148,34 +154,51 @@ def _address_of(function: NativeFunction) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-def _default_threads() -> int:
-    asked = os.environ.get("RUSHLIGHT_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
-    if asked and asked.isdigit() and int(asked):
-        return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 _launch = threading.Lock()
 _own_scratch = _Scratch()
 _scratch_bytes = LEAST_SCRATCH
-_threads = 0
+_threads = 0  # not decided yet
+_inherited = 0  # what the process had that this one was forked from
 _pool: Pool | None = None
 
 
 def get_num_threads() -> int:
-    """How many threads run kernels."""
+    """How many threads run kernels.
+
+    Unless `set_num_threads` said otherwise: RUSHLIGHT_NUM_THREADS or OMP_NUM_THREADS in the
+    environment, else the cores that this process may use.  In a worker process (a daemon of
+    `multiprocessing`) it is 1: its siblings have the other cores.
+
+    >>> import rushlight as rl
+    >>> rl.get_num_threads() >= 1
+    True
+    """
     global _threads
-    _threads = _threads or _default_threads()
+    _threads = _threads or default_threads(_inherited)
     return _threads
 
 
 def set_num_threads(count: int) -> None:
-    """Use so many threads from the next list on; results do not depend on it."""
+    """Use so many threads from the next step on; results do not depend on it.
+
+    Raises ValueError unless `count` is a whole number above 0.
+
+    >>> import rushlight as rl
+    >>> before = rl.get_num_threads()
+    >>> rl.set_num_threads(1)
+    >>> rl.get_num_threads()
+    1
+    >>> rl.set_num_threads(before)
+    """
     global _threads
-    if not isinstance(count, int) or count < 1:
-        raise ValueError(f"Expected a positive number of threads.\nActual: {count!r}.")
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= MOST_THREADS:
+        raise ValueError(
+            f"set_num_threads expects a positive integer\n"
+            f"Expected: a positive number of threads, at most {MOST_THREADS}.\n"
+            f"Actual: {count!r}."
+        )
+    if count == get_num_threads():
+        return
     with _launch:
         _stop()
         _threads = count
@@ -192,16 +215,33 @@ def require_scratch(nbytes: int) -> None:
             _pool.grow_scratch(nbytes)
 
 
-def run_list(steps: int, count: int, serial: bool = False) -> None:
-    """Run the list of `count` steps at address `steps`."""
+def run_list(
+    steps: int, count: int, serial: bool = False, limit: int = 0, records: int = 0
+) -> None:
+    """Run the list of `count` steps at address `steps`.
+
+    An interrupt (Ctrl-C) is let through between steps of which the first `limit` may be broken
+    off: before step 1, ..., limit - 1.  `records` is the address of zeroed memory for times,
+    32 bytes for each thread and step (`native.py`), or 0.
+    """
+    reached = 0
     if serial or get_num_threads() == 1 or not _launch.acquire(blocking=False):
         scratch = _own_scratch.provide(_scratch_bytes)
-        _runtime().run_serial(steps, count, scratch)
+        serially = _runtime().run_serial
+        while (reached := serially(steps, reached, count, limit, scratch, records)) < count:
+            honour()
         return
     try:
-        _started().run(steps, count)
+        pool = _started()
+        while (reached := pool.run(steps, reached, count, limit, records)) < count:
+            honour()
     finally:
         _launch.release()
+
+
+def ticks() -> int:
+    """The processor's counter, in which records are."""
+    return _runtime().ticks()
 
 
 def _started() -> Pool:
@@ -220,9 +260,10 @@ def _stop() -> None:
 
 def _start_anew() -> None:
     """In a forked child: no worker has come along, and a lock may be held by nobody."""
-    global _launch, _pool
+    global _launch, _pool, _threads, _inherited
     _launch = threading.Lock()
     _pool = None
+    _threads, _inherited = 0, _threads or _inherited
 
 
 if hasattr(os, "register_at_fork"):
