@@ -1,0 +1,1 @@
+"""Networks that are timed, each written once for Rushlight and for PyTorch."""
