@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from rushlight.engines.reference import (
+    attention,
     contraction,
     creation,
     elementwise,
     indexing,
     movement,
+    pooling,
     reduction,
 )
 from rushlight.engines.reference.rounding import Rule, cast, rounded
@@ -24,7 +26,9 @@ RULES: dict[Primitive, Rule] = {
     **movement.RULES,
     **reduction.RULES,
     **contraction.RULES,
+    **attention.RULES,
     **indexing.RULES,
+    **pooling.RULES,
     **creation.RULES,
 }
 
