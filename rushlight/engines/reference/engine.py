@@ -11,7 +11,6 @@ from rushlight.engines.reference import (
     elementwise,
     indexing,
     movement,
-    pooling,
     reduction,
 )
 from rushlight.engines.reference.rounding import Rule, cast, rounded
@@ -28,7 +27,6 @@ RULES: dict[Primitive, Rule] = {
     **contraction.RULES,
     **attention.RULES,
     **indexing.RULES,
-    **pooling.RULES,
     **creation.RULES,
 }
 
