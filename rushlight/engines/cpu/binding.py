@@ -236,9 +236,9 @@ class Bound:
             self.arrange(position, values[sizes].tolist())
         self.lay_out(plan)
         self.fill(values)
-        needs = [a.scratch_bytes for a in self.arrangements.values()]
-        needs += [self.row_bytes(position) for position in tables.rows]
-        self.scratch_bytes = max(needs, default=0)
+        self.scratch_needs = {at: made.scratch_bytes for at, made in self.arrangements.items()}
+        self.scratch_needs |= {position: self.row_bytes(position) for position in tables.rows}
+        self.scratch_bytes = max(self.scratch_needs.values(), default=0)
 
     def variant(self, position: int) -> str:
         """Which variant of its kernels a step uses at these sizes."""
@@ -272,6 +272,7 @@ class Bound:
         for storage in plan.places:
             found = extra.get(storage)
             nbytes[storage] = self.specs[storage].nbytes if found is None else found
+        self.storage_bytes = nbytes
         self.offsets, self.arena_bytes = lay_out(self.tables.lifetimes, nbytes)
 
     def extra_bytes(self) -> dict[Any, int]:

@@ -239,6 +239,11 @@ def run_list(
         _launch.release()
 
 
+def run_alone(steps: int, count: int, scratch: int) -> None:
+    """Run a list on the calling thread with scratch memory of the caller's."""
+    _runtime().run_serial(steps, 0, count, 0, scratch, 0)
+
+
 def ticks() -> int:
     """The processor's counter, in which records are."""
     return _runtime().ticks()
