@@ -35,11 +35,10 @@ _engines: list = []  # own the memory of the code, for the life of the process
 def kernel_addresses(requests: Sequence[Request]) -> list[int]:
     """The addresses of kernels, of which those not known yet are loaded or compiled."""
     with _lock:
-        found = [_addresses.get(_names.get(key, "")) for key, _ in requests]
-        if None in found:
-            _build([request for request, known in zip(requests, found, strict=True) if not known])
-            found = [_addresses[_names[key]] for key, _ in requests]
-        return found
+        new = {key: emit for key, emit in requests if _names.get(key) not in _addresses}
+        if new:
+            _build(list(new.items()))
+        return [_addresses[_names[key]] for key, _ in requests]
 
 
 def _build(requests: list[Request]) -> None:

@@ -92,7 +92,7 @@ def compile_kernels(
     new = {name: _requests(steps[name[0]], name[1]) for name in names if name not in known}
     requests = [request for made in new.values() for request in made]
     if requests and dump.is_wanted():
-        dump.write("\n".join([module_text(emit) for _, emit in requests]))
+        dump.write("\n".join([module_text(emit) for emit in dict(requests).values()]))
     addresses = iter(kernel_addresses(requests) if requests else ())
     for name, made in new.items():
         known[name] = [next(addresses) for _ in made]
