@@ -59,9 +59,11 @@ def _even(lengths: Sizes, sizes: Sizes) -> Sliding | None:
 def _avg_pool(rank: int, input: Tensor, output_size: Any) -> Tensor:
     sizes = _sizes(f"adaptive_avg_pool{rank}d", rank, input, output_size)
     lengths = tuple(input.shape[-rank:])
+    if set(sizes) == {1}:
+        return input.mean(tuple(range(-rank, 0)), keepdim=True)
     slides = _even(lengths, sizes)
     if slides is not None and input.numel():
-        return SumPool.apply((input,), slides, lengths) / math.prod(slides.size)
+        return SumPool.apply((input,), slides) / math.prod(slides.size)
     for i, count in enumerate(sizes):
         axis = input.dim() - rank + i
         bounds = _bounds(input.shape[axis], count)

@@ -8,72 +8,18 @@ from typing import Any
 import numpy as np
 
 from rushlight.autograd.operation import Operation
-from rushlight.graph import elementwise as e
 from rushlight.graph import movement as m
-from rushlight.graph import reduction as r
-from rushlight.graph.creation import iota, literal, number
-from rushlight.graph.dtype import int64
-from rushlight.graph.node import Node
-from rushlight.graph.spec import Spec
+from rushlight.graph import pooling as p
+from rushlight.graph.indexing import gather
+from rushlight.graph.node import Node, Origin
+from rushlight.graph.pooling import Windows
 from rushlight.ops.check import check_tensor, describe, fail
-from rushlight.ops.windows import Sizes, Sliding, folded, pad_spatial, per_dimension, windows
+from rushlight.ops.windows import Sizes, Sliding, per_dimension
 from rushlight.tensor import Tensor, from_array
 
 
-def _lowest(spec: Spec) -> Node:
-    """What no element is below."""
-    dtype = spec.dtype
-    if dtype.is_floating_point:
-        return literal(-math.inf, dtype)
-    bits = 8 * dtype.itemsize - 1
-    return literal(-(2**bits) if dtype.is_signed else 0, dtype)
-
-
-def _flat_windows(x: Node, fill: Node, slides: Sliding) -> Node:
-    """Windows of a padded x with all their places in one last dimension."""
-    found = windows(pad_spatial(x, fill, slides.low, slides.high), slides)
-    rank = len(slides.size)
-    return m.reshape(found, (*found.spec.shape[:-rank], math.prod(slides.size)))
-
-
-def _first_place(flat: Node, largest: Node) -> Node:
-    """The first place in each window of its largest element; of the first NaN, if there is one.
-
-    An argmax, made of steps that share a loop with what reads them.
-    """
-    shape = flat.spec.shape
-    rank, count = len(shape) - 1, number(shape[-1], int64)
-    equal = e.compare(e.EQ, flat, m.expand(largest, shape, tuple(range(rank))))
-    found = e.binary(e.OR, equal, e.compare(e.NE, flat, flat))
-    place = e.where(found, m.expand(iota(shape[-1]), shape), count)
-    return r.reduce(r.MIN, place, (rank,))
-
-
-def _chosen(places: Node, count: int) -> Node:
-    """Which place of each window is the given one."""
-    shape = (*places.spec.shape, count)
-    wanted = m.expand(places, shape, tuple(range(places.spec.rank)))
-    return e.compare(e.EQ, m.expand(iota(count), shape), wanted)
-
-
-def _cover(x: Node, slides: Sliding, places: Node) -> Node:
-    """The place in x, in C order over its spatial dimensions, of a place in each window."""
-    rank = len(slides.size)
-    lengths, shape = x.spec.shape[-rank:], places.spec.shape
-    result = None
-    for i in range(rank):
-        inner = number(math.prod(slides.size[i + 1 :]), int64)
-        inside = e.binary(e.FLOOR_DIV, places, inner) if i < rank - 1 else places
-        if i:
-            inside = e.binary(e.REMAINDER, inside, number(slides.size[i], int64))
-        first = e.mul(iota(shape[i - rank]), number(slides.stride[i], int64))
-        first = e.sub(first, number(slides.low[i], int64))
-        first = m.expand(first, shape, (len(shape) - rank + i,))
-        along = e.add(first, e.mul(inside, number(slides.dilation[i], int64)))
-        if result is not None:
-            along = e.add(e.mul(result, number(lengths[i], int64)), along)
-        result = along
-    return result
+def _windows(slides: Sliding) -> Windows:
+    return Windows(slides.size, slides.stride, slides.low, slides.dilation)
 
 
 class MaxPool(Operation):
@@ -82,63 +28,58 @@ class MaxPool(Operation):
     materialize = False
 
     def forward(ctx, x: Node, slides: Sliding, with_places: bool) -> Any:
-        flat = _flat_windows(x, _lowest(x.spec), slides)
-        axis = (flat.spec.rank - 1,)
-        largest = r.reduce(r.MAX, flat, axis)
+        lengths = x.spec.shape[-len(slides.size) :]
+        counts, windows = slides.counts(lengths), _windows(slides)
+        largest = p.max_pool(x, counts, windows)
         if not (ctx.recording or with_places):
             return largest
-        places = _first_place(flat, largest)
+        places = p.max_places(x, counts, windows)
         ctx.save_values(places)
-        ctx.arguments = slides, x.spec.shape[-len(slides.size) :]
-        return (largest, _cover(x, slides, places)) if with_places else largest
+        ctx.lengths = lengths
+        return (largest, places) if with_places else largest
 
     def backward(ctx, grad: Tensor, *_: Any) -> Tensor:
         (places,) = ctx.saved
-        return SpreadChosen.apply((grad, places), *ctx.arguments)
+        return Spread.apply((grad, places), ctx.lengths)
 
 
-class SpreadChosen(Operation):
-    """A value for each window, put to one place of it and added up: max pooling's gradient."""
+class Spread(Operation):
+    """A value for each window, added to one place of its plane: max pooling's gradient."""
 
-    def forward(ctx, values: Node, places: Node, slides: Sliding, lengths: Sizes) -> Node:
+    def forward(ctx, values: Node, places: Node, lengths: Sizes) -> Node:
         ctx.save_inputs(1)
-        ctx.arguments = slides, lengths
-        count = math.prod(slides.size)
-        shape = (*values.spec.shape, count)
-        spread = m.expand(values, shape, tuple(range(values.spec.rank)))
-        zero = literal(0, values.spec.dtype)
-        inside = e.where(_chosen(places, count), spread, zero)
-        return folded(m.reshape(inside, (*shape[:-1], *slides.size)), zero, lengths, slides)
+        ctx.lengths = lengths
+        return p.spread(values, places, lengths)
 
     def backward(ctx, grad: Tensor) -> tuple:
         (places,) = ctx.saved
-        return PickChosen.apply((grad, places), *ctx.arguments), None
+        return Pick.apply((grad, places), ctx.lengths), None
 
 
-class PickChosen(Operation):
-    """The element at one place of each window: the adjoint of SpreadChosen."""
+class Pick(Operation):
+    """The element at one place of its plane for each window: the adjoint of Spread."""
 
-    def forward(ctx, x: Node, places: Node, slides: Sliding, lengths: Sizes) -> Node:
+    def forward(ctx, x: Node, places: Node, lengths: Sizes) -> Node:
         ctx.save_inputs(1)
-        ctx.arguments = slides, lengths
-        zero = literal(0, x.spec.dtype)
-        flat = _flat_windows(x, zero, slides)
-        inside = e.where(_chosen(places, flat.spec.shape[-1]), flat, zero)
-        return r.sum_(inside, (flat.spec.rank - 1,))
+        ctx.lengths = lengths
+        planes, shape = x.spec.shape[: -len(lengths)], places.spec.shape
+        flat = m.reshape(x, (*planes, math.prod(lengths)))
+        named = m.reshape(places, (*planes, math.prod(shape[-len(lengths) :])))
+        origin = Origin("max_pool", "its second derivative")
+        return m.reshape(gather(flat, named, len(planes), origin), shape)
 
     def backward(ctx, grad: Tensor) -> tuple:
         (places,) = ctx.saved
-        return SpreadChosen.apply((grad, places), *ctx.arguments), None
+        return Spread.apply((grad, places), ctx.lengths), None
 
 
 class SumPool(Operation):
     """The sum of each window."""
 
-    def forward(ctx, x: Node, slides: Sliding, lengths: Sizes) -> Node:
+    def forward(ctx, x: Node, slides: Sliding) -> Node:
+        lengths = x.spec.shape[-len(slides.size) :]
         ctx.arguments = slides, lengths
-        found = windows(pad_spatial(x, literal(0, x.spec.dtype), slides.low, slides.high), slides)
-        rank = found.spec.rank
-        return r.sum_(found, tuple(range(rank - len(slides.size), rank)))
+        return p.sum_pool(x, slides.counts(lengths), _windows(slides))
 
     def backward(ctx, grad: Tensor) -> Tensor:
         return SpreadSum.apply((grad,), *ctx.arguments)
@@ -148,13 +89,11 @@ class SpreadSum(Operation):
     """A value for each window, added to all its places: the adjoint of SumPool."""
 
     def forward(ctx, values: Node, slides: Sliding, lengths: Sizes) -> Node:
-        ctx.arguments = slides, lengths
-        shape = (*values.spec.shape, *slides.size)
-        spread = m.expand(values, shape, tuple(range(values.spec.rank)))
-        return folded(spread, literal(0, values.spec.dtype), lengths, slides)
+        ctx.slides = slides
+        return p.spread_sum(values, lengths, _windows(slides))
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        return SumPool.apply((grad,), *ctx.arguments)
+        return SumPool.apply((grad,), ctx.slides)
 
 
 # ------------------------------------------------------------------------------------------- checks
@@ -232,7 +171,7 @@ def _avg_pool(rank: int, input: Tensor, arguments: tuple, with_pad: bool, diviso
     name = f"avg_pool{rank}d"
     kernel_size, stride, padding, ceil_mode = arguments
     slides = _slides(name, rank, input, kernel_size, stride, padding, 1, ceil_mode)
-    total = SumPool.apply((input,), slides, tuple(input.shape[-rank:]))
+    total = SumPool.apply((input,), slides)
     if divisor is not None:
         if divisor == 0:
             raise RuntimeError("divisor must be not zero")

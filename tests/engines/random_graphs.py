@@ -141,12 +141,13 @@ class Builder:
 def build(choices: list[int], sizes: tuple[int, int, int]) -> list[Value]:
     """Record a graph; the values given back are those that survive."""
     from tests.engines.random_elementwise import ELEMENTWISE  # written with Builder and Value
+    from tests.engines.random_pooling import pooling
     from tests.engines.random_structure import STRUCTURAL
 
     builder = Builder(choices, sizes)
     builder.pool.append(builder.leaf(builder.shape(), builder.pick(DTYPES)))
     for _ in range(4 + builder.number(20)):
-        made = builder.pick(ELEMENTWISE + STRUCTURAL)(builder)
+        made = builder.pick((*ELEMENTWISE, *STRUCTURAL, pooling))(builder)
         if made is not None and is_tame(made):
             builder.pool.append(made)
     kept = [value for value in builder.pool[:-1] if builder.number(3) == 2]

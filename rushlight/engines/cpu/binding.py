@@ -95,6 +95,8 @@ class Tables:
         """How many elements a kernel goes through."""
         product = size_of(())
         if isinstance(step, Crafted):
+            if step.work is not None:
+                return step.work
             for size in step.sizes:
                 product = times(product, size)
             return product

@@ -62,8 +62,10 @@ class Crafted(NamedTuple):
 
     family: Family
     sizes: tuple[Polynomial, ...]
-    """What the family's `arrange` gets; their product says about how much work it is."""
+    """What the family's `arrange` gets."""
     fillers: list[Filler]
     reads: tuple
     writes: tuple
     """The values, and the workspace if the step has one."""
+    work: Polynomial | None = None
+    """About how many multiply-adds it takes; the product of the sizes if nothing is said."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from rushlight.engines.cpu.crafted import Crafted
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import STILL, Access, Filler, Kernel
+from rushlight.engines.cpu.pooling import make_max_pool, make_spread, make_sum_pool
 from rushlight.engines.cpu.products import make_product
 from rushlight.engines.cpu.regions import trace_regions
 from rushlight.engines.cpu.roles import Role
@@ -44,7 +45,13 @@ class HostStep(NamedTuple):
 
 Step = NativeStep | Crafted | HostStep
 
-MAKERS = {"contract": make_product}
+MAKERS = {
+    "contract": make_product,
+    "max_pool": make_max_pool,
+    "sum_pool": make_sum_pool,
+    "spread_sum": make_sum_pool,
+    "spread": make_spread,
+}
 """For each primitive with hand-made kernels, what makes the step of a group; it also says which
 members of the group it leaves to a kernel of their own."""
 

@@ -47,9 +47,17 @@ def _can_contract(equation: Equation, specs: list[Spec]) -> bool:
     return equation.spec.dtype is not bool_
 
 
-CRAFTED = {"contract": _can_contract}
+def _can_pool(equation: Equation, specs: list[Spec]) -> bool:
+    return equation.spec.dtype is not bool_
+
+
+_POOLING = ("max_pool", "sum_pool", "spread", "spread_sum")
+CRAFTED = {"contract": _can_contract, **dict.fromkeys(_POOLING, _can_pool)}
 """For each primitive with hand-made kernels, whether they can compute an equation, given the specs
 of the result and the operands."""
+
+IN_MEMORY = _POOLING
+"""Those that read operands as they lie in memory, not through views."""
 
 WITH_EPILOGUES = ("contract",)
 """Those that take elementwise work on their results along while they store them."""

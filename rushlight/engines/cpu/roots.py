@@ -8,7 +8,7 @@ that would repeat costly work or something needs it in memory.
 from __future__ import annotations
 
 from rushlight.engines.cpu.expressions import cost_of
-from rushlight.engines.cpu.roles import LOOKUPS, REDUCTIONS, Role, find_roles, is_plain
+from rushlight.engines.cpu.roles import IN_MEMORY, LOOKUPS, REDUCTIONS, Role, find_roles, is_plain
 from rushlight.engines.cpu.sizes import Sizes
 from rushlight.graph.program import Equation, Graph
 
@@ -100,7 +100,8 @@ class Roots:
             if role is Role.HOST or (equation.primitive.name == "pad" and composite):
                 self.force(source)
             if role is Role.CRAFTED:
-                self.force(self.base(source))
+                whole = equation.primitive.name in IN_MEMORY
+                self.force(source if whole else self.base(source))
         if role is Role.ALIAS:
             self.force(equation.inputs[0])
         if role is Role.VIEW:

@@ -182,6 +182,14 @@ def _fold(classes, equation, inputs, own):
             yield item, mine
 
 
+def _pooling(classes, equation, inputs, own):
+    name, last = equation.primitive.name, equation.attributes[-1]
+    rank = last if name == "spread" else len(last.size)
+    yield from zip(inputs[0][:-rank], own[:-rank], strict=True)
+    if name == "spread":
+        yield from zip(inputs[0], inputs[1], strict=True)
+
+
 def _concat(classes, equation, inputs, own):
     for part in inputs:
         for axis, (item, mine) in enumerate(zip(part, own, strict=True)):
@@ -205,6 +213,7 @@ _RULES = {
     "put": _put,
     "scatter": _scatter,
     "fold": _fold,
+    **dict.fromkeys(("max_pool", "sum_pool", "spread", "spread_sum"), _pooling),
     "concat": _concat,
     "take": _take,
 }

@@ -11,6 +11,7 @@ from rushlight.engines.reference import (
     elementwise,
     indexing,
     movement,
+    pooling,
     reduction,
 )
 from rushlight.engines.reference.rounding import Rule, cast, rounded
@@ -27,6 +28,7 @@ RULES: dict[Primitive, Rule] = {
     **contraction.RULES,
     **attention.RULES,
     **indexing.RULES,
+    **pooling.RULES,
     **creation.RULES,
 }
 
