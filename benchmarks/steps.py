@@ -1,62 +1,156 @@
-"""Steps of training and inference on Rushlight and on its peers, in turns on the same cores."""
+"""Steps of training and inference on Rushlight and on its peers, in turns on the same cores.
+
+    python benchmarks/steps.py --only '^gpt$' --rounds 10
+
+Every side runs in its own process, by the Python that has it:
+
+    python benchmarks/steps.py --peers torch,jax --python torch=PATH --python jax=PATH
+
+The ratio is a side's median time as a part of PyTorch's (eager) in the same run; beside it stand
+the first and third quartile of the ratio found round by round.  All sides begin with the same
+weights and see the same batches; losses that differ make the run fail.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
-import statistics
-import time
-from contextlib import ExitStack
+import sys
+from collections.abc import Sequence
 
-from measuring.process import Conditions, SideFailed, Worker, is_installed
-from networks.rows import ODD_ROWS, ROWS
+from measuring import lengths, machine, table
+from measuring.memory import measure_start
+from measuring.picture import draw
+from measuring.process import Conditions, SideError, is_installed
+from measuring.rounds import BASE, Measured, measure
+from measuring.sides import SIDES
+from networks.rows import ODD_ROWS, ROWS, Row
 
-SLICE = 0.3
+PEERS = [side for side in SIDES if side != "rushlight"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--peers", default="torch")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--python", action="append", default=[])
-    parser.add_argument("--odd", action="store_true")
-    parser.add_argument("--table")
-    o = parser.parse_args()
-    cores = tuple(sorted(os.sched_getaffinity(0)))
-    conditions = Conditions(cores, len(cores), dict(p.split("=", 1) for p in o.python))
-    out = []
-    for row in ROWS + (ODD_ROWS if o.odd else ()):
-        if not re.search(o.only, row.name):
-            continue
-        with ExitStack() as stack:
-            workers, errors = {}, {}
-            for side in ["rushlight", *o.peers.split(",")]:
-                try:
-                    workers[side] = stack.enter_context(Worker(side, row.name, conditions))
-                except SideFailed as e:
-                    errors[side] = str(e)
-            if len(workers) == 2:
-                a, b = (workers[s].start["losses"] for s in ("rushlight", "torch"))
-                dev = max(abs(x - y) / abs(y) for x, y in zip(a, b))
-            else:
-                dev = float("nan")
-            times = {s: [] for s in workers}
-            for r in range(o.rounds):
-                for s, w in workers.items():
-                    time.sleep(0.02)
-                    times[s] += w.times(SLICE, 1)
-        med = {s: statistics.median(t) * 1e3 for s, t in times.items()}
-        mn = {s: min(t) * 1e3 for s, t in times.items()}
-        ratio = med.get("rushlight", float("nan")) / med.get("torch", float("nan"))
-        line = f"| {row.title} | {med.get('rushlight', float('nan')):.3f} ({mn.get('rushlight', float('nan')):.3f}) | {med.get('torch', float('nan')):.3f} ({mn.get('torch', float('nan')):.3f}) | {ratio:.2f} | {row.target:.2f} | {dev:.1e} | {errors or ''} |"
-        print(row.name, line, flush=True)
-        out.append(line)
-    if o.table:
-        with open(o.table, "w") as f:
-            f.write("\n".join(out) + "\n")
+def main() -> int:
+    """Measure what was asked for; 1 if a side failed."""
+    options = _options()
+    conditions = _conditions(options)
+    sides = _sides(options.peers, conditions)
+    rows = [row for row in ROWS + ODD_ROWS * options.odd if re.search(options.only, row.name)]
+    limits = machine.measure_limits(conditions)
+    heading = _heading(conditions, limits)
+    print(*heading, sep="\n", flush=True)
+    if options.lengths:
+        return _measure_lengths(lengths.rows_with_lengths(rows), sides, conditions)
+    everything = []
+    for number, row in enumerate(rows, 1):
+        print(f"[{number}/{len(rows)}] {row.name}: {row.title}", flush=True)
+        measured = measure(row, sides, conditions, options.rounds, options.neighbour)
+        if options.cold:
+            _measure_starts(measured, conditions)
+        everything.append(measured)
+        print(*table.lines_of(measured, limits), sep="\n", flush=True)
+        _write(options, everything, heading)  # after each row: a long run may be interrupted
+    problems = table.failed(everything)
+    print(*(f"FAILED {words}" for words in problems), sep="\n", end="\n" if problems else "")
+    return 1 if problems else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--only", default="", metavar="REGEX", help="rows whose name matches")
+    add("--peers", default=",".join(PEERS), help=f"of {', '.join(PEERS)}; default: all")
+    add("--rounds", type=int, default=15, help="how often sides take turns (15)")
+    add("--cores", help="the processor cores of all sides, such as 0,1 (default: all)")
+    add("--threads", type=int, help="threads of each side (default: one a core)")
+    add("--python", action="append", default=[], metavar="SIDE=PATH", help="which Python has it")
+    add("--cold", action="store_true", help="also the time to the first step, and memory")
+    add("--odd", action="store_true", help="also the same networks at odd sizes")
+    add("--neighbour", action="store_true", help="also beside a process that fills one core")
+    add("--lengths", action="store_true", help="instead: 32 lengths of text never seen before")
+    add("--table", metavar="FILE", help="write a Markdown table")
+    add("--picture", metavar="FILE", help="draw the ratios (needs matplotlib)")
+    return parser.parse_args()
+
+
+def _conditions(options: argparse.Namespace) -> Conditions:
+    if options.cores:
+        cores = tuple(int(core) for core in options.cores.split(","))
+    elif hasattr(os, "sched_getaffinity"):
+        cores = tuple(sorted(os.sched_getaffinity(0)))
+    else:
+        cores = tuple(range(os.cpu_count() or 1))
+    pythons = dict(pair.split("=", 1) for pair in options.python)
+    return Conditions(cores, options.threads or len(cores), pythons)
+
+
+def _sides(peers: str, conditions: Conditions) -> list[str]:
+    """Rushlight and the peers that are installed."""
+    chosen = ["rushlight"]
+    for side in filter(None, peers.split(",")):
+        if side not in PEERS:
+            sys.exit(f"no peer {side!r}: there are {', '.join(PEERS)}")
+        if is_installed(side, conditions):
+            chosen.append(side)
+        else:
+            print(f"{SIDES[side]} is not installed for {conditions.python(side)}: left out")
+    return chosen
+
+
+def _heading(conditions: Conditions, limits: machine.Limits | None) -> list[str]:
+    cores = ",".join(map(str, conditions.cores))
+    where = f"{_processor()}; cores {cores}, {conditions.threads} threads a side."
+    return [where, f"Measured limits of these cores: {limits}." if limits else "Limits unknown."]
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+        return f"{names[0]}, {platform.system()} {platform.machine()}"
+    except (OSError, IndexError):
+        return f"{platform.processor()}, {platform.system()} {platform.machine()}"
+
+
+def _measure_starts(measured: Measured, conditions: Conditions) -> None:
+    for side in measured.rounds:
+        try:
+            measured.starts[side] = measure_start(side, measured.row.name, conditions)
+        except SideError as error:
+            measured.failures[side] = f"start: {error}"
+
+
+def _measure_lengths(rows: Sequence[Row], sides: Sequence[str], conditions: Conditions) -> int:
+    """A step at lengths never seen, beside the same when seen."""
+    failed = False
+    for row in rows:
+        print(f"{row.name}: {lengths.COUNT} lengths below {row.inputs['length']}", flush=True)
+        for side in (side for side in sides if side in ("rushlight", BASE)):
+            try:
+                found = lengths.measure_lengths(side, row, conditions)
+            except SideError as error:
+                failed = True
+                print(f"  {SIDES[side]:14s}  FAILED: {error}", flush=True)
+                continue
+            compiled = f", {found.compiled} compiled" if side == "rushlight" else ""
+            failed |= bool(found.compiled)
+            print(f"  {SIDES[side]:14s}  {found}{compiled}", flush=True)
+    return 1 if failed else 0
+
+
+def _write(options: argparse.Namespace, everything: Sequence[Measured], heading: list) -> None:
+    if options.table:
+        table.write_table(options.table, everything, heading)
+    if options.picture:
+        try:
+            draw(options.picture, everything, heading[0])
+        except ImportError:
+            print("the picture needs matplotlib: left out")
+            options.picture = None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

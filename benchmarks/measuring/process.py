@@ -6,18 +6,31 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from measuring.sides import PACKAGES
+from measuring.sides import package_of
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 CHECKED_STEPS = 5
+_CACHES = (
+    "RUSHLIGHT_CACHE",
+    "TORCHINDUCTOR_CACHE_DIR",
+    "TRITON_CACHE_DIR",
+    "JAX_COMPILATION_CACHE_DIR",
+    "XDG_CACHE_HOME",
+)
+# JAX then keeps every program, however small and soon compiled.
+_KEEP_ALL = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 
-class SideFailed(Exception):
+class SideError(Exception):
     """A side did not make its steps; the message says why."""
 
 
@@ -30,45 +43,38 @@ class Conditions:
     pythons: dict[str, str] = field(default_factory=dict)
 
     def python(self, side: str) -> str:
-        package = PACKAGES.get(side, side)
-        return self.pythons.get(side) or self.pythons.get(package) or sys.executable
+        return self.pythons.get(side) or self.pythons.get(package_of(side)) or sys.executable
 
     def environment(self, side: str, caches: Path | None = None) -> dict[str, str]:
         """As many threads for all, each of OpenMP's on its own core, kernels kept in `caches`."""
-        own, count = dict(os.environ), str(self.threads)
+        own = dict(os.environ)
         for name in ("OMP", "MKL", "OPENBLAS", "RUSHLIGHT"):
-            own[f"{name}_NUM_THREADS"] = count
+            own[f"{name}_NUM_THREADS"] = str(self.threads)
+        own["BENCHMARK_CORES"] = json.dumps(self.cores)
         if side == "torch":
             own["GOMP_CPU_AFFINITY"] = " ".join(map(str, self.cores))
         if caches is not None:
-            own |= {variable: str(caches / side) for variable in _CACHES}
+            caches.mkdir(mode=0o700, parents=True, exist_ok=True)
+            own |= dict.fromkeys(_CACHES, str(caches)) | _KEEP_ALL
         paths = [str(BENCHMARKS), str(BENCHMARKS.parent), own.get("PYTHONPATH", "")]
         own["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         return own
 
 
-_CACHES = (
-    "RUSHLIGHT_CACHE",
-    "TORCHINDUCTOR_CACHE_DIR",
-    "TRITON_CACHE_DIR",
-    "JAX_COMPILATION_CACHE_DIR",
-    "XDG_CACHE_HOME",
-)
-
-
 def is_installed(side: str, conditions: Conditions) -> bool:
     """Whether this side's Python finds its package."""
-    code = f"import importlib.util as u, sys; sys.exit(not u.find_spec({_package(side)!r}))"
-    environment = conditions.environment(side)
-    return not subprocess.run([conditions.python(side), "-c", code], env=environment).returncode
-
-
-def _package(side: str) -> str:
-    return PACKAGES.get(side, side)
+    wanted = repr(package_of(side))
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({wanted}) is None)"
+    command = [conditions.python(side), "-c", code]
+    try:
+        run = subprocess.run(command, env=conditions.environment(side), check=False)
+    except OSError:
+        return False
+    return run.returncode == 0
 
 
 class Worker:
-    """A running side: `start` holds the answer about its first steps, `times` asks for more."""
+    """A running side: `start` holds its answer about the first steps, `times` asks for more."""
 
     def __init__(
         self,
@@ -79,55 +85,64 @@ class Worker:
         count: int = CHECKED_STEPS,
     ):
         self.side = side
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         command = [conditions.python(side), "-m", "measuring.worker", side, row, str(count)]
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if not os.environ.get("BENCHMARK_ERRORS") else None,
+            stderr=self.errors,
             env=conditions.environment(side, caches),
-            preexec_fn=lambda: os.sched_setaffinity(0, conditions.cores),
             text=True,
         )
+        self.start: dict[str, Any] = {}
+
+    def ready(self) -> Worker:
+        """Wait until the first steps are made."""
         try:
             self.start = self._answer()
         except BaseException:
             self.close()
             raise
+        return self
 
     @property
     def first_step(self) -> float:
         """Seconds from the start of the process to the end of its first step."""
         return self.start["first"] - self.started
 
-    def times(self, seconds: float, warm_up: int = 1) -> list[float]:
+    def times(self, seconds: float) -> list[float]:
         """The seconds of each step that it makes in a while."""
-        return self.ask(seconds=seconds, warm_up=warm_up)["times"]
+        return self.ask("steps", seconds=seconds)
 
-    def ask(self, **request: Any) -> dict[str, Any]:
+    def ask(self, what: str, **arguments: Any) -> Any:
         try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
+            print(json.dumps({"do": what, **arguments}), file=self.process.stdin, flush=True)
         except BrokenPipeError:
-            raise SideFailed(f"{self.side} has ended") from None
+            raise SideError(self._ended()) from None
         return self._answer()
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self) -> Any:
         line = self.process.stdout.readline()
         if not line:
-            raise SideFailed(f"{self.side} ended with {self.process.wait()}")
+            raise SideError(self._ended())
         answer = json.loads(line)
-        if "error" in answer:
-            raise SideFailed(answer["error"])
+        if isinstance(answer, dict) and "error" in answer:
+            raise SideError(answer["error"])
         return answer
+
+    def _ended(self) -> str:
+        status = self.process.wait()
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
+        return f"ended with {status}: {lines[-1][:200] if lines else 'no message'}"
 
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
+            stream.close()
 
     def __enter__(self) -> Worker:
         return self

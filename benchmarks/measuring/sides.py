@@ -1,4 +1,4 @@
-"""The sides of the comparison: how each is started, and how it makes the step of a row."""
+"""The sides of the comparison: how each is called, and how it makes the step of a row."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ SIDES = {
     "rushlight": "Rushlight",
     "torch": "PyTorch",
     "compile": "torch.compile",
-    "jax": "JAX, jitted",
+    "jax": "JAX",
     "tinygrad": "tinygrad",
 }
-PACKAGES = {"compile": "torch"}  # the package that a side needs, where its name is another
+_PACKAGES = {"compile": "torch"}
+_compiled = 0
 
 
-def step_of(side: str, name: str) -> Callable[[], float]:
+def package_of(side: str) -> str:
+    """The package that a side needs."""
+    return _PACKAGES.get(side, side)
+
+
+def step_of(side: str, name: str) -> Callable[..., float]:
     """A function that makes one step; this process is then bound to that side."""
     from networks.rows import find
 
     row = find(name)
     if side in ("jax", "tinygrad"):
         return import_module(f"networks.by_{side}").make_step(row)
-    os.environ["BENCHMARK_FRAMEWORK"] = PACKAGES.get(side, side)
+    os.environ["BENCHMARK_FRAMEWORK"] = package_of(side)
     from networks.loop import make_step
 
     if side == "compile":
@@ -31,3 +37,22 @@ def step_of(side: str, name: str) -> Callable[[], float]:
 
         return make_step(row, torch.compile)
     return make_step(row)
+
+
+def count_kernels() -> None:
+    """From now on count how often Rushlight compiles."""
+    from rushlight.engines.cpu import build
+
+    compile_object = build.compile_object
+
+    def counted(text: str) -> bytes:
+        global _compiled
+        _compiled += 1
+        return compile_object(text)
+
+    build.compile_object = counted
+
+
+def compiled_kernels() -> int:
+    """How often Rushlight has compiled since `count_kernels`."""
+    return _compiled

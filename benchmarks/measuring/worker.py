@@ -3,8 +3,8 @@
     python -m measuring.worker SIDE ROW STEPS
 
 The first answer tells the losses and times of the first STEPS steps and when the first one ended.
-Then each line on standard input, {"seconds": 0.3}, is answered with the times of the steps made in
-that while.  Answers are lines of JSON on standard output; what libraries print goes elsewhere.
+Each line on standard input then names a request of `REQUESTS` and its arguments.  Requests and
+answers are lines of JSON; what libraries print goes to standard error.
 """
 
 from __future__ import annotations
@@ -16,28 +16,33 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from measuring.sides import compiled_kernels, count_kernels, step_of
+
+Step = Callable[..., float]
+
 
 def main() -> None:
     side, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-
-    def answer(**content: Any) -> None:
-        print(json.dumps(content), file=answers, flush=True)
-
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, json.loads(os.environ["BENCHMARK_CORES"]))
     try:
-        from measuring.sides import step_of
-
         step = step_of(side, name)
-        answer(**first_steps(step, count))
+        print(json.dumps(first_steps(step, count)), file=answers, flush=True)
+        if side == "rushlight":
+            count_kernels()
         for line in sys.stdin:
-            answer(times=timed(step, **json.loads(line)))
-    except Exception as error:  # noqa: BLE001 - whatever a side raises is told in its row
-        answer(error=f"{type(error).__name__}: {str(error).splitlines()[0][:200]}")
+            request = json.loads(line)
+            answer = REQUESTS[request.pop("do")](step, **request)
+            print(json.dumps(answer), file=answers, flush=True)
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        print(json.dumps({"error": words}), file=answers, flush=True)
         raise
 
 
-def first_steps(step: Callable[[], float], count: int) -> dict[str, Any]:
+def first_steps(step: Step, count: int) -> dict[str, Any]:
     """The losses of the first steps, and what time each took."""
     losses, times, first = [], [], 0.0
     for _ in range(count):
@@ -48,10 +53,9 @@ def first_steps(step: Callable[[], float], count: int) -> dict[str, Any]:
     return {"losses": losses, "times": times, "first": first}
 
 
-def timed(step: Callable[[], float], seconds: float, warm_up: int = 1) -> list[float]:
-    """The seconds of each step in a while; at least one step, after some that do not count."""
-    for _ in range(warm_up):
-        step()
+def timed(step: Step, seconds: float) -> list[float]:
+    """The seconds of each step made in a while, at least one, after one that does not count."""
+    step()
     times: list[float] = []
     end = time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
@@ -60,6 +64,35 @@ def timed(step: Callable[[], float], seconds: float, warm_up: int = 1) -> list[f
         times.append(time.perf_counter() - start)
     return times
 
+
+def at_length(step: Step, row: str, length: int) -> dict[str, Any]:
+    """The seconds of one step on texts of another length, and how many kernels it compiled."""
+    from networks.inputs import batches
+    from networks.loop import tensors
+    from networks.rows import find
+
+    found = find(row)
+    (batch,) = batches(found.kind, found.inputs | {"length": length}, count=1)
+    given, before = tensors(batch), compiled_kernels()
+    start = time.perf_counter()
+    step(given)
+    return {"seconds": time.perf_counter() - start, "compiled": compiled_kernels() - before}
+
+
+def operations(step: Step) -> int:
+    """How many multiplications and additions PyTorch counts in the products of a step."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
+
+
+REQUESTS: dict[str, Callable[..., Any]] = {
+    "steps": timed,
+    "length": at_length,
+    "operations": operations,
+}
 
 if __name__ == "__main__":
     main()

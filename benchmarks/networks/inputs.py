@@ -61,6 +61,11 @@ KINDS: dict[str, Callable[..., Batch]] = {
 }
 
 
+def length_of_last(outputs: np.ndarray) -> float:
+    """The length of the last vector of the outputs: what two frameworks must agree on."""
+    return float(np.linalg.norm(outputs.reshape(-1, outputs.shape[-1])[-1]))
+
+
 def initial_weight(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The first value of a parameter: a function of its name and shape alone.
 

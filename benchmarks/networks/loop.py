@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-import numpy as np
-
 from networks import inputs
 from networks.framework import framework, nn, optim
 from networks.rows import Row
 
 
 def make_step(row: Row, transform: Callable = lambda function: function) -> Callable[..., float]:
-    """A function that makes one step of this row and returns its loss (inference: a mean).
+    """A function that makes one step of this row and returns its loss (inference: a length).
 
     `transform` is applied to what runs forward (`torch.compile`).
     """
@@ -51,7 +49,7 @@ def inference(model: nn.Module, made: list, transform: Callable) -> Callable[...
         batch = batch or next(following)
         with framework.no_grad():
             outputs = run(batch[0])
-        return float(np.abs(outputs.numpy()).mean())
+        return inputs.length_of_last(outputs.numpy())
 
     return step
 

@@ -55,7 +55,7 @@ _LARGE = {"vocabulary": 1024, "width": 256, "heads": 8, "layers": 4, "length": 1
 _SMALL = {"vocabulary": 65, "width": 128, "heads": 4, "layers": 4, "length": 64}
 _LONG = {"vocabulary": 1024, "width": 256, "heads": 4, "layers": 2, "length": 1024}
 _PICTURES = {"batch": 32, "channels": 3, "size": 32, "classes": 10}
-_MOMENTUM = (("lr", 0.01), ("momentum", 0.9))
+_MOMENTUM = (("lr", 1e-3), ("momentum", 0.9))
 _RESNET = Row(
     "resnet",
     "ResNet-18: 32x32 images, batch 32, SGD with momentum",
