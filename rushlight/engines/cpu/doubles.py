@@ -28,7 +28,8 @@ def clamp(f: Function, x: Value, low: float, high: float) -> Value:
     return f.select(x > low, x, f.like(low, x))
 
 
-def _nearest(x: Value) -> tuple[Value, Value]:
+def nearest(x: Value) -> tuple[Value, Value]:
+    """x rounded to an integer, as float64 and as int64; |x| below 2^51."""
     shifted = x + _SHIFTER
     return shifted - _SHIFTER, shifted.bitcast(int64) - 0x4338000000000000
 
@@ -37,7 +38,8 @@ def _power_of_two(exponent: Value) -> Value:
     return ((exponent + 1023) << 52).bitcast(float64)
 
 
-def _scaled(f: Function, x: Value, exponent: Value) -> Value:
+def scaled(f: Function, x: Value, exponent: Value) -> Value:
+    """x * 2^exponent in two steps, so that results may be denormal or overflow."""
     half = f.select(exponent < 0, exponent + 1, exponent)  # no 64-bit >> for signed on AVX2
     half = ((half + 4096) >> 1) - 2048
     return (x * _power_of_two(half)) * _power_of_two(exponent - half)
@@ -46,35 +48,37 @@ def _scaled(f: Function, x: Value, exponent: Value) -> Value:
 _EXP = tuple(1.0 / math.factorial(k) for k in range(13, 1, -1))
 
 
-def _exp_minus_one(f: Function, r: Value) -> Value:
+def exp_minus_one(f: Function, r: Value) -> Value:
+    """exp(r) - 1 for |r| <= ln(2) / 2."""
     return f.fma(polynomial(f, r, _EXP), r * r, r)
 
 
-def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
-    n, integer = _nearest(x * 1.4426950408889634)
+def reduced(f: Function, x: Value) -> tuple[Value, Value]:
+    """x = n ln 2 + r: gives r and the integer n."""
+    n, integer = nearest(x * 1.4426950408889634)
     r = f.fma(n, -_LN_2_HIGH, x)
     return f.fma(n, -_LN_2_LOW, r), integer
 
 
 def exp(f: Function, x: Value) -> Value:
     """e to the x."""
-    r, n = _reduced(f, clamp(f, x, -750.0, 710.0))
-    return f.select(x.is_nan(), x, _scaled(f, _exp_minus_one(f, r) + 1.0, n))
+    r, n = reduced(f, clamp(f, x, -750.0, 710.0))
+    return f.select(x.is_nan(), x, scaled(f, exp_minus_one(f, r) + 1.0, n))
 
 
 def exp2(f: Function, x: Value) -> Value:
     """2 to the x."""
     limited = clamp(f, x, -1080.0, 1025.0)
-    n, integer = _nearest(limited)
+    n, integer = nearest(limited)
     r = (limited - n) * 0.6931471805599453
-    return f.select(x.is_nan(), x, _scaled(f, _exp_minus_one(f, r) + 1.0, integer))
+    return f.select(x.is_nan(), x, scaled(f, exp_minus_one(f, r) + 1.0, integer))
 
 
 def expm1(f: Function, x: Value) -> Value:
     """e to the x, minus 1."""
-    r, n = _reduced(f, clamp(f, x, -60.0, 709.0))
+    r, n = reduced(f, clamp(f, x, -60.0, 709.0))
     scale = _power_of_two(n)
-    result = f.fma(scale, _exp_minus_one(f, r), scale - 1.0)
+    result = f.fma(scale, exp_minus_one(f, r), scale - 1.0)
     result = f.select(x > 709.0, exp(f, x), result)
     return f.select((f.absolute(x) < 1e-17) | x.is_nan(), x, result)
 
@@ -84,7 +88,7 @@ _LOG += (2.222219843214978396e-01, 2.857142874366239149e-01, 3.99999999994094190
 _LOG += (6.666666666666735130e-01,)
 
 
-def _split(f: Function, x: Value) -> tuple[Value, Value]:
+def split(f: Function, x: Value) -> tuple[Value, Value]:
     """x = 2^e (1 + m): gives e and m."""
     small = x < 2.0**-1022
     bits = f.select(small, x * 2.0**54, x).bitcast(int64)
@@ -113,7 +117,7 @@ def _special_logarithms(f: Function, x: Value, result: Value) -> Value:
 
 def log(f: Function, x: Value) -> Value:
     """The natural logarithm."""
-    e, m = _split(f, x)
+    e, m = split(f, x)
     half, s = _log_parts(f, m)
     result = e * _LN_2_HIGH - ((half - (s + e * _LN_2_LOW)) - m)
     return _special_logarithms(f, x, result)
@@ -123,7 +127,7 @@ def log1p(f: Function, x: Value) -> Value:
     """log(1 + x)."""
     u = x + 1.0
     lost = f.select(x < 1.0, x - (u - 1.0), 1.0 - (u - x))
-    e, m = _split(f, u)
+    e, m = split(f, u)
     half, s = _log_parts(f, m)
     result = e * _LN_2_HIGH - ((half - (s + (e * _LN_2_LOW + lost / u))) - m)
     return f.select(f.absolute(x) < 2.0**-54, x, _special_logarithms(f, u, result))
@@ -131,7 +135,7 @@ def log1p(f: Function, x: Value) -> Value:
 
 def log2(f: Function, x: Value) -> Value:
     """The logarithm to base 2."""
-    e, m = _split(f, x)
+    e, m = split(f, x)
     half, s = _log_parts(f, m)
     tail = s - half
     low = f.fma(m, 0.4426950408889634, tail * 1.4426950408889634)
@@ -140,7 +144,7 @@ def log2(f: Function, x: Value) -> Value:
 
 def log10(f: Function, x: Value) -> Value:
     """The logarithm to base 10."""
-    e, m = _split(f, x)
+    e, m = split(f, x)
     half, s = _log_parts(f, m)
     tail = s - half
     low = f.fma(m, 0.4342944819032518 - 0.4375, tail * 0.4342944819032518)
@@ -186,14 +190,14 @@ def _reduced_huge(f: Function, x: Value) -> tuple[Value, Value]:
         shadow = total - fraction
         low = low + ((fraction - (total - shadow)) + (rest - shadow))
         fraction = total
-    nearest, _ = _nearest(fraction)
-    _, quarter = _nearest(whole + nearest)
-    return ((fraction - nearest) + low) * (math.pi / 2), quarter
+    turns, _ = nearest(fraction)
+    _, quarter = nearest(whole + turns)
+    return ((fraction - turns) + low) * (math.pi / 2), quarter
 
 
 def _reduced_angle(f: Function, x: Value) -> tuple[Value, Value]:
     """x less the nearest multiple of pi / 2, and which multiple."""
-    n, quarter = _nearest(x * 0.6366197723675814)
+    n, quarter = nearest(x * 0.6366197723675814)
     r = x
     for part in _HALF_PI:
         r = f.fma(n, -part, r)

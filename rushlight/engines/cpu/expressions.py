@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rushlight.engines.cpu.builder import Function
+from rushlight.engines.cpu.division import (
+    DIVISIONS,
+    divide,
+    integer_power,
+    is_division_compiled,
+)
 from rushlight.engines.cpu.functions import EMITTED, emit_binary, emit_unary
 from rushlight.engines.cpu.values import Value
 from rushlight.graph.dtype import DType, bool_, uint8, uint16, uint32, uint64
@@ -84,6 +90,7 @@ _CREATIONS = ("number", "iota", "random_bits")
 _ALL_FUNCTIONS = frozenset().union(*EMITTED.values())
 _FREE = ("cast", "number", "iota")
 _COSTS = {"take": 6, "gather": 6, "div": 4, "sqrt": 4, "random_bits": 40}
+_COSTS |= dict.fromkeys(DIVISIONS, 10)
 
 
 def is_compiled(primitive: Primitive, operand: DType) -> bool:
@@ -95,6 +102,10 @@ def is_compiled(primitive: Primitive, operand: DType) -> bool:
         return False
     if name in _RULES or name == "cast":
         return operand.is_floating_point or name != "div"
+    if name in DIVISIONS:
+        return operand is not bool_ and is_division_compiled(operand)
+    if name == "pow" and operand.kind in "iu":
+        return True
     return name in EMITTED.get(operand, ())
 
 
@@ -115,6 +126,10 @@ def emit_map(f: Function, name: str, dtype: DType, operands: list[Value]) -> Val
     """The code of one elementwise primitive."""
     if name == "cast":
         return operands[0].cast(dtype)
+    if name in DIVISIONS:
+        return divide(name, f, *f.matched(*operands))
+    if name == "pow" and dtype.kind in "iu":
+        return integer_power(f, *f.matched(*operands))
     if name not in _RULES:
         emit = emit_unary if len(operands) == 1 else emit_binary
         return emit(f, name, *operands)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rushlight.engines.cpu import doubles
+from rushlight.engines.cpu import angles, doubles, inverses, powers, special
 from rushlight.engines.cpu.builder import Function
 from rushlight.engines.cpu.doubles import clamp, polynomial
 from rushlight.engines.cpu.values import HALVES, Value
@@ -226,8 +226,11 @@ _OWN = {
 }
 
 
+_ENOUGH_FOR_FLOAT32 = special.FLOAT64 | doubles.ENOUGH_FOR_FLOAT32
+
+
 def _through_doubles(name: str) -> Callable[..., Value]:
-    emit = doubles.ENOUGH_FOR_FLOAT32[name]
+    emit = _ENOUGH_FOR_FLOAT32[name]
 
     def narrowed(f: Function, *operands: Value) -> Value:
         return emit(f, *[operand.cast(float64) for operand in operands]).cast(float32)
@@ -236,8 +239,9 @@ def _through_doubles(name: str) -> Callable[..., Value]:
 
 
 _TWO_OPERANDS = ("pow", "atan2")
-_FLOAT32 = {name: _through_doubles(name) for name in doubles.ENOUGH_FOR_FLOAT32} | _OWN | _EXACT
-_FLOAT64 = doubles.FLOAT64 | _EXACT
+_FLOAT32 = {name: _through_doubles(name) for name in _ENOUGH_FOR_FLOAT32} | _OWN | _EXACT
+_FLOAT64 = doubles.FLOAT64 | angles.FLOAT64 | inverses.FLOAT64 | special.FLOAT64 | _EXACT
+_FLOAT64["pow"] = powers.power
 
 EMITTED: dict[DType, frozenset[str]] = {
     float32: frozenset(_FLOAT32),

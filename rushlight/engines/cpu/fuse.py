@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rushlight.engines.cpu.roles import WITH_EPILOGUES, Role
-from rushlight.engines.cpu.roots import Index, Roots, move_index, place_indices
+from rushlight.engines.cpu.roles import LOOKUPS, WITH_EPILOGUES, Role
+from rushlight.engines.cpu.roots import Index, Roots, is_number, move_index, place_indices
 from rushlight.engines.cpu.sizes import Atoms, Sizes
 from rushlight.graph.program import Equation, Graph
 
@@ -69,9 +69,9 @@ class Fusion(NamedTuple):
     """For each value, the value in whose memory it is if it is in memory."""
     reads: dict[int, list[Read]]
     derived: list
-    lookups: dict[int, list[int]]
-    """For each take or gather, the values whose numbers must be within bounds."""
     """Numbers that follow from sizes and other numbers; see `regions.py`."""
+    checks: dict[int, list[int]]
+    """The values that need a check first (of places, or of a divisor), and of which values."""
 
     def equation(self, value: int) -> Equation:
         """The equation that computes a value."""
@@ -93,7 +93,7 @@ class _Grouping:
         self.roots = frozenset(found.values)
         self.forced = found.forced
         self.owners = found.owners
-        self.lookups = found.lookups
+        self.checks = found.checks
         self.checked: dict[int, int] = {}
         self.checks_met: set[int] = set()
         self.steps_met = 0
@@ -108,8 +108,8 @@ class _Grouping:
         """Where the results of a computation that has several are."""
 
     def run(self) -> Fusion:
-        for value in sorted({*self.roots, *self.lookups}):
-            if value in self.lookups:
+        for value in sorted({*self.roots, *self.checks}):
+            if value in self.checks:
                 self.add_check(value)
             if value not in self.roots:
                 continue
@@ -120,7 +120,7 @@ class _Grouping:
         stored = self.find_stored()
         groups = self.first + self.with_early_checks()
         parts = self.graph, self.sizes, self.roles, groups, self.roots, stored, self.owners
-        return Fusion(*parts, self.reads, [], self.lookups)
+        return Fusion(*parts, self.reads, [], self.checks)
 
     def with_early_checks(self) -> list[Group]:
         """The groups, those first that lead to a check and are few: after it nothing can fail."""
@@ -140,7 +140,7 @@ class _Grouping:
     def sources_of(self, group: Group) -> set[int]:
         """The groups that a group reads from."""
         if group.role is Role.CHECK:
-            places = [place for member in group.members for place in self.lookups[member]]
+            places = [place for member in group.members for place in self.checks[member]]
             return {self.position_of(place) for place in places}
         return {self.position[read.value] for m in group.members for read in self.reads.get(m, ())}
 
@@ -148,8 +148,9 @@ class _Grouping:
         """A step that checks the places of a take or gather: at once, if they come from outside."""
         group = Group(Role.CHECK, (), None)
         group.members.append(value)
-        bases = [self.owners[place] for place in self.lookups[value]]
-        if all(self.roles[base] in (Role.LEAF, Role.LITERAL) for base in bases):
+        bases = [self.owners[place] for place in self.checks[value]]
+        outside = Role.LEAF, Role.LITERAL
+        if all(self.roles[b] in outside or is_number(self.graph, b) for b in bases):
             self.first.append(group)
             self.checked[value] = -1
         else:
@@ -316,7 +317,7 @@ class _Grouping:
         role, found, seen = self.roles[value], [], set()
         self.checks_met = {self.checked.get(value, -1)}
         pending: list[tuple[int, Index]] = []
-        if value in self.lookups and role is Role.MAP:
+        if equation.primitive.name in LOOKUPS and role is Role.MAP:
             places = place_indices(equation, self.sizes, self.everywhere(value))
             pending += [(equation.inputs[0], None), *places]
         elif role is Role.VIEW:
@@ -336,13 +337,15 @@ class _Grouping:
             elif self.roles[source] is Role.VIEW:
                 inner = self.graph.equations[source - self.count].inputs[0]
                 pending.append((inner, self.moved(source, index)))
-            elif source in self.lookups:
-                self.checks_met.add(self.checked[source])
-                equation = self.graph.equations[source - self.count]
-                pending.append((equation.inputs[0], None))
-                pending += place_indices(equation, self.sizes, index)
             elif self.roles[source] is Role.MAP:
-                for inner in self.graph.equations[source - self.count].inputs:
+                if source in self.checks:
+                    self.checks_met.add(self.checked[source])
+                equation = self.graph.equations[source - self.count]
+                if equation.primitive.name in LOOKUPS:
+                    pending.append((equation.inputs[0], None))
+                    pending += place_indices(equation, self.sizes, index)
+                    continue
+                for inner in equation.inputs:
                     pending.append((inner, index if self.sizes.flat[inner] else ()))
         self.steps_met = len(seen)
         return found

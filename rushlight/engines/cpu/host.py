@@ -58,6 +58,12 @@ def check_places(places: np.ndarray, dimension: int, size: int, wraps: bool, pos
         raise EquationError(position, IndexOutOfRange(words))
 
 
+def check_divisor(divisor: object, position: int) -> None:
+    """No integer is divided by zero."""
+    if not np.all(divisor):
+        raise EquationError(position, RuntimeError("ZeroDivisionError"))
+
+
 def literal_value(literal: object, dtype: DType) -> np.ndarray:
     """A literal of the graph as an array."""
     return cast(literal, dtype)

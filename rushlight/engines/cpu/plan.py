@@ -88,7 +88,7 @@ def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
         return [step, *_native_steps(fusion, rest(fusion, group, others))]
     if group.role is Role.CHECK:
         (value,) = group.members
-        reads = [fusion.owners[place] for place in fusion.lookups[value]]
+        reads = [fusion.owners[place] for place in fusion.checks[value]]
         return [HostStep(value, tuple(reads), (), is_check=True)]
     steps: list[Step] = []
     for value in group.members:

@@ -7,6 +7,7 @@ that would repeat costly work or something needs it in memory.
 
 from __future__ import annotations
 
+from rushlight.engines.cpu.division import DIVISIONS
 from rushlight.engines.cpu.expressions import cost_of
 from rushlight.engines.cpu.roles import IN_MEMORY, LOOKUPS, REDUCTIONS, Role, find_roles, is_plain
 from rushlight.engines.cpu.sizes import Sizes
@@ -24,7 +25,7 @@ class Roots:
     """The backward sweep, and what it finds.
 
     `values` are the roots; `forced` must be in memory; `owners` says for each value in whose
-    memory it is, if it is in memory; `lookups` are the values that read or write at places which
+    memory it is, if it is in memory; `checks` are the values that read or write at places which
     other values name, with the values whose numbers must be within bounds.
     """
 
@@ -40,7 +41,7 @@ class Roots:
         self.wanted: set[int] = set()
         self.ends: set[int] = set()
         """The last values of chains that are long enough for a kernel."""
-        self.lookups: dict[int, list[int]] = {}
+        self.checks: dict[int, list[int]] = {}
         self.costs = self.find_costs()
         self.find()
 
@@ -110,13 +111,25 @@ class Roots:
     def require_places(self, value: int, equation: Equation) -> None:
         """What a take or gather reads is in memory, and its places where they can be checked."""
         name = equation.primitive.name
+        if name in DIVISIONS and equation.spec.dtype.kind in "iu":
+            self.require_divisor(value, equation)
+            return
         if name in LOOKUPS and self.roles[value] is Role.MAP:
             self.force(equation.inputs[0])
         elif name not in ("put", "scatter") or self.roles[value] is not Role.WRITE:
             return
-        self.lookups[value] = [self.place_base(place) for place in places_of(equation)]
-        for place in self.lookups[value]:
+        self.checks[value] = [self.place_base(place) for place in places_of(equation)]
+        for place in self.checks[value]:
             self.force(place)
+
+    def require_divisor(self, value: int, equation: Equation) -> None:
+        """A divisor is where it can be checked; literals are ours, and never zero."""
+        base = self.place_base(equation.inputs[1])
+        if self.roles[self.inner(base)] is Role.LITERAL:
+            return
+        self.checks[value] = [base]
+        if not is_number(self.graph, base):
+            self.force(base)
 
     def place_base(self, value: int) -> int:
         """A value with the same numbers as these places, maybe in another order."""
@@ -132,10 +145,14 @@ class Roots:
 
     def base(self, value: int) -> int:
         """The value behind views; a view of a literal is materialised itself."""
-        inner = value
-        while self.roles[inner] is Role.VIEW:
-            inner = self.graph.equations[inner - self.count].inputs[0]
+        inner = self.inner(value)
         return value if self.roles[inner] is Role.LITERAL else inner
+
+    def inner(self, value: int) -> int:
+        """The value behind views."""
+        while self.roles[value] is Role.VIEW:
+            value = self.graph.equations[value - self.count].inputs[0]
+        return value
 
     def is_root(self, value: int) -> bool:
         """Whether an elementwise value or a view gets a place of its own."""
@@ -161,10 +178,13 @@ class Roots:
         if cuts:
             self.force(source)
         elif repeats and self.costs[source] > _CHEAP:
-            inner = source
-            while self.roles[inner] is Role.VIEW:
-                inner = self.graph.equations[inner - self.count].inputs[0]
-            self.wanted.add(inner)
+            self.wanted.add(self.inner(source))
+
+
+def is_number(graph: Graph, value: int) -> bool:
+    """Whether a value is a run-time number."""
+    count = len(graph.leaves)
+    return value >= count and graph.equations[value - count].primitive.name == "number"
 
 
 def places_of(equation: Equation) -> tuple[int, ...]:

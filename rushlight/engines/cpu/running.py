@@ -10,8 +10,10 @@ import numpy as np
 from rushlight.engines.cpu import host
 from rushlight.engines.cpu.binding import SERIAL_OPERATIONS, Bound
 from rushlight.engines.cpu.crafted import Crafted
+from rushlight.engines.cpu.division import DIVISIONS
 from rushlight.engines.cpu.plan import HostStep, NativeStep
 from rushlight.engines.cpu.pool import run_list
+from rushlight.engines.cpu.roots import is_number
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.interrupts import honour
 from rushlight.graph.program import Binding, EquationError
@@ -160,15 +162,26 @@ class Run:
         return host.read_memory(memory, offset, specs[value])
 
     def check(self, step: HostStep) -> None:
-        """Raise the error of a place that is out of range."""
+        """Raise the error of a place that is out of range, or of a divisor that is zero."""
         fusion = self.tables.plan.fusion
         equation = fusion.equation(step.value)
         shape = self.binding.specs[equation.inputs[0]].shape
         wraps = equation.primitive.name in ("take", "put")
-        axes = range(len(fusion.lookups[step.value])) if wraps else equation.attributes[:1]
+        places = fusion.checks[step.value]
         position = step.value - len(fusion.graph.leaves)
-        for axis, place in zip(axes, fusion.lookups[step.value], strict=True):
+        if equation.primitive.name in DIVISIONS:
+            host.check_divisor(self.number_or_value(places[0]), position)
+            return
+        axes = range(len(places)) if wraps else equation.attributes[:1]
+        for axis, place in zip(axes, places, strict=True):
             host.check_places(self.value_of(place), axis, shape[axis], wraps, position)
+
+    def number_or_value(self, value: int) -> object:
+        """A run-time number, or what a value's memory holds."""
+        fusion = self.tables.plan.fusion
+        if not is_number(fusion.graph, value):
+            return self.value_of(value)
+        return self.binding.numbers[fusion.equation(value).first_number]
 
     def run_host(self, step: HostStep) -> None:
         """Let NumPy compute one equation."""

@@ -78,7 +78,7 @@ def _pow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     powers = np.power(a, np.maximum(b, 0))
     odd = (b & 1).astype(bool)
     reciprocals = np.where(a == 1, 1, np.where(a == -1, np.where(odd, -1, 1), 0))
-    return np.where(b < 0, reciprocals, powers)
+    return np.where(b < 0, reciprocals.astype(a.dtype), powers)
 
 
 def _cast(arrays, attributes, numbers, spec):
