@@ -66,6 +66,13 @@ class Recorder:
             with contextlib.suppress(Exception):
                 self.compute()
 
+    def explain_missing(self, node: Node) -> str:
+        """Why nobody can compute a value."""
+        return (
+            f"{node} was recorded inside the body of a scan, which has no value outside, or by a "
+            "thread that ended before computing it"
+        )
+
     def remember(self, holder: Any, value: Any) -> None:
         """Keep a cell's or generator's value at the last sync point, to restore after an error."""
         if not self.immediate:  # what is computed at once does not belong to a later program
@@ -158,6 +165,11 @@ def recorder() -> Recorder:
     return _local.recorder
 
 
+def set_recorder(chosen: Recorder) -> None:
+    """Let this thread record elsewhere."""
+    _local.recorder = chosen
+
+
 def record(
     primitive: Primitive,
     inputs: tuple[Node, ...],
@@ -177,6 +189,16 @@ def record(
     if len(pending) >= HARD_LIMIT:
         mine.compute()
     return node
+
+
+def adopt(nodes: list[Node]) -> None:
+    """Take nodes that were recorded elsewhere, in order."""
+    mine = _local.recorder
+    if not mine.immediate:
+        mine.pending += nodes
+        return
+    for node in nodes:
+        _evaluate_now(node)
 
 
 def value_of(node: Node) -> Buffer:
@@ -346,7 +368,7 @@ def _value_from_elsewhere(leaf: Node) -> Buffer:
     if type(leaf.buffer) is Failure:
         leaf.buffer.reraise()
     if leaf.buffer is None:
-        raise RuntimeError(f"{leaf} was recorded by a thread that ended before computing it")
+        raise RuntimeError(_local.recorder.explain_missing(leaf))
     return leaf.buffer
 
 

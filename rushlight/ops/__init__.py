@@ -36,7 +36,7 @@ FAMILIES = (
 FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "creation", "ranges")
 FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing", "memory")
 FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "norm", "margin")
-FAMILIES += ("padding", "dropout", "image", "ctc")
+FAMILIES += ("padding", "dropout", "image", "ctc", "scan")
 
 FUNCTIONS: dict[str, Callable] = {}
 

@@ -13,12 +13,14 @@ from rushlight.engines.reference import (
     movement,
     pooling,
     reduction,
+    scan,
 )
 from rushlight.engines.reference.rounding import Rule, cast, rounded
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.interrupts import honour
 from rushlight.graph.node import Node, Primitive
-from rushlight.graph.program import Binding, EquationError, Graph
+from rushlight.graph.program import Binding, Equation, EquationError, Graph
+from rushlight.graph.scan import SCAN
 from rushlight.graph.spec import Spec
 
 RULES: dict[Primitive, Rule] = {
@@ -30,6 +32,7 @@ RULES: dict[Primitive, Rule] = {
     **indexing.RULES,
     **pooling.RULES,
     **creation.RULES,
+    **scan.RULES,
 }
 
 
@@ -70,6 +73,7 @@ class ReferenceProgram:
     def run(self, binding: Binding) -> list[Buffer]:
         """Compute the results; every error names its equation."""
         graph = self.graph
+        self.shared: dict[tuple, list[np.ndarray]] = {}
         values: list[np.ndarray | None] = [
             _leaf_value(leaf.literal, buffer, spec)
             for leaf, buffer, spec in zip(
@@ -84,6 +88,7 @@ class ReferenceProgram:
                 raise EquationError(position, error) from error
             for dead in self.dying[position]:
                 values[dead] = None
+        self.shared.clear()
         return [
             Buffer.holding(values[result], binding.specs[result].dtype) for result in graph.results
         ]
@@ -94,7 +99,17 @@ class ReferenceProgram:
         first = equation.first_number
         numbers = tuple(binding.numbers[first : first + equation.number_count])
         spec = binding.specs[len(self.graph.leaves) + position]
+        if equation.primitive is SCAN:
+            return self._share(equation, arrays, numbers)
         return compute(equation.primitive, arrays, equation.attributes, numbers, spec)
+
+    def _share(self, equation: Equation, arrays: list, numbers: tuple) -> np.ndarray:
+        """One result of a scan, all of which are computed when the first is wanted."""
+        key = equation.inputs, equation.attributes[1:]
+        if key not in self.shared:
+            with np.errstate(all="ignore"):
+                self.shared[key] = scan.run_scan(arrays, equation.attributes, numbers)
+        return self.shared[key][equation.attributes[0]]
 
     def peak_bytes(self, specs: tuple[Spec, ...]) -> int:
         """The most memory that values use at one time, inputs left out."""
