@@ -197,15 +197,19 @@ class ViewOperation(Operation):
     @classmethod
     def apply(cls, tensors: tuple[Tensor], *arguments: Any) -> Tensor:
         """A view of the tensor."""
-        (source,) = tensors
         result = super().apply(tensors, *arguments)
+        cls.share(result, tensors[0], *arguments)
+        return result
+
+    @classmethod
+    def share(cls, result: Tensor, source: Tensor, *arguments: Any) -> None:
+        """Make `result` a view of `source` by this operation."""
         cell = ensure_cell(source)
         result._cell = cell
         result._chain = (*source._chain, (cls, arguments))
         result._seen = cell.version
         result._base = source if source._base is None else source._base
         result._untracked = source._untracked or not modes.grad
-        return result
 
 
 def _attach(node: Node, ctx: Operation, output: int) -> Tensor:

@@ -25,6 +25,7 @@ FAMILIES = (
     "movement",
     "parts",
     "join",
+    "several",
     "reduce",
     "matmul",
     "index",
