@@ -16,7 +16,7 @@ DEV_READY := $(VENV)/.dev-ready
 WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench parity docs clean
+.PHONY: help demo test fuzz lint format bench parity docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: $(USER_READY) ## train a small network on real handwritten digits
 
 test: $(DEV_READY) ## run every test, the examples in docstrings and in the guide included
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+
+fuzz: $(DEV_READY) ## random graphs on both engines: make fuzz ARGS="--minutes 10 --seed 1"
+	@$(RUN) -m tests.engines.fuzz $(ARGS)
 
 lint: $(DEV_READY) ## check style, types and sizes; changes nothing
 	$(RUN) -m ruff format --check .

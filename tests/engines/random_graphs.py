@@ -34,6 +34,7 @@ LARGEST = {"float64": 1e6, "float32": 1e5, "float16": 1e3, "bfloat16": 1e4}
 DTYPES = (
     *(dtypes.float32, dtypes.float32, dtypes.float32, dtypes.float64, dtypes.int64, dtypes.bool_),
     *(dtypes.int32, dtypes.float16, dtypes.bfloat16, dtypes.uint8, dtypes.int8, dtypes.uint32),
+    *(dtypes.int16, dtypes.uint16, dtypes.uint64, dtypes.float64),
 )
 SIZES = (0, 1, 2, 3, 5, 7, 8, 16, 17, 31, 33, 64, 100, 257)
 LARGE_SIZES = (1_025, 4_099, 32_769, 40_009)
@@ -142,12 +143,13 @@ def build(choices: list[int], sizes: tuple[int, int, int]) -> list[Value]:
     """Record a graph; the values given back are those that survive."""
     from tests.engines.random_elementwise import ELEMENTWISE  # written with Builder and Value
     from tests.engines.random_pooling import pooling
+    from tests.engines.random_products import PRODUCTS
     from tests.engines.random_structure import STRUCTURAL
 
     builder = Builder(choices, sizes)
     builder.pool.append(builder.leaf(builder.shape(), builder.pick(DTYPES)))
     for _ in range(4 + builder.number(20)):
-        made = builder.pick((*ELEMENTWISE, *STRUCTURAL, pooling))(builder)
+        made = builder.pick((*ELEMENTWISE, *STRUCTURAL, *PRODUCTS, pooling))(builder)
         if made is not None and is_tame(made):
             builder.pool.append(made)
     kept = [value for value in builder.pool[:-1] if builder.number(3) == 2]

@@ -78,7 +78,7 @@ class Wrong:
 
 def test_a_wrong_engine_is_found_out():
     found = 0
-    for seed in range(20):
+    for seed in range(50):
         try:
             random_graphs.compare(*random_graphs.seeded(seed), engine=Wrong())
         except AssertionError:
