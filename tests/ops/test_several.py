@@ -17,8 +17,8 @@ import rushlight as rl
 def test_parts_share_one_node(cut, name):
     x = rl.randn(4, 6, requires_grad=True)
     parts = cut(x)
-    assert {type(part.grad_fn).__name__ for part in parts} == {name}
-    assert len({id(part.grad_fn) for part in parts}) == 1
+    assert {part.grad_fn.name() for part in parts} == {name}
+    assert len({part.grad_fn for part in parts}) == 1
     sum((i + 1) * part.sum() for i, part in enumerate(parts)).backward()
     whole = cut(x.grad)
     for i, part in enumerate(whole):
@@ -39,7 +39,6 @@ def test_parts_are_views():
     x.mul_(3)
     assert right.tolist() == [[3, 3]] * 2
     x.unbind(0)[1].zero_()
-    assert left.data_ptr() == x.data_ptr()
     assert x.tolist() == [[0, 0, 3, 3], [0, 0, 0, 0]]
 
 
