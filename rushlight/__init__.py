@@ -45,8 +45,14 @@ from rushlight.tensor import Tensor
 
 __version__ = "0.1.0"
 
-_LAZY = ("data", "engines", "io", "nn", "optim", "testing", "utils", "vision", "examples")
-_FROM_IO = ("load", "save")
+_LAZY = ("data", "engines", "examples", "io", "nn", "optim", "profiler", "testing", "utils")
+_LAZY += ("vision",)
+_ELSEWHERE = {
+    "load": "rushlight.io",
+    "save": "rushlight.io",
+    "get_num_threads": "rushlight.engines.cpu.pool",
+    "set_num_threads": "rushlight.engines.cpu.pool",
+}
 
 globals().update(ops.FUNCTIONS)
 dtype = dtypes.DType
@@ -88,12 +94,12 @@ feed.register()
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"rushlight.{name}")
-    if name in _FROM_IO:
-        return getattr(importlib.import_module("rushlight.io"), name)
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
     raise AttributeError(
         f"module 'rushlight' has no attribute {name!r}: docs/differences.md lists what is not built"
     )
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_FROM_IO})
+    return sorted({*globals(), *_LAZY, *_ELSEWHERE})

@@ -11,7 +11,7 @@ import _signal  # the functions of `signal` itself take ten times as long
 import os
 import signal
 import threading
-from signal import SIGINT
+from signal import SIGINT, default_int_handler
 from threading import get_ident
 from typing import Any
 
@@ -69,8 +69,11 @@ held = _Held()
 
 
 def honour() -> None:
-    """Raise the interrupt that waits, if one does."""
+    """Raise the KeyboardInterrupt that waits, if one does.
+
+    A handler of the user's own comes when the program is done: it may read values of it.
+    """
     arrived = held.arrived
-    if arrived is not None and callable(held.handler) and get_ident() == _main.ident:
+    if arrived is not None and held.handler is default_int_handler and get_ident() == _main.ident:
         held.arrived = None
         held.handler(*arrived)

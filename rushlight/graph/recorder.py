@@ -8,6 +8,7 @@ CPython's reference counts: a node that anything but the pending graph refers to
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import weakref
@@ -17,6 +18,7 @@ from typing import Any
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.interrupts import held
 from rushlight.graph.node import INPUT, Failure, Node, Origin, Primitive
+from rushlight.graph.places import LARGE, origin_here
 from rushlight.graph.program import Binding, Engine, Equation, EquationError, Graph, Leaf, Program
 from rushlight.graph.spec import Spec
 
@@ -180,6 +182,8 @@ def record(
 ) -> Node:
     """Record one primitive; its value is computed at the next sync point."""
     node = Node(primitive, inputs, attributes, numbers, spec, origin)
+    if spec.nbytes > LARGE and origin is None:
+        node.origin = origin_here()  # there may be no memory for it
     mine = _local.recorder
     if mine.immediate:
         _evaluate_now(node)
@@ -409,9 +413,25 @@ def _describe(live: list[Node], survives: list[bool], leaves: dict, donated: lis
 
 def _located(error: Exception, node: Node) -> Exception:
     """The error with the operation and the user's line that recorded it."""
+    if isinstance(error, MemoryError):
+        error = _out_of_memory(error, node)
     if node.origin is None or not error.args:
         return error
     return type(error)(f"{error.args[0]}\nIn {node.origin}.")
 
 
+def _out_of_memory(error: MemoryError, node: Node) -> MemoryError:
+    """Names the value; an engine may have said more than that it lacks room for it."""
+    asked = error.args[0] if type(error) is MemoryError and error.args else ""
+    words = f"not enough memory for {node.primitive.name} of {node.spec}: "
+    return MemoryError(words + (asked or f"{node.spec.nbytes:,} bytes were asked for."))
+
+
 PROGRAMS: dict[tuple, Program] = {}
+
+if hasattr(os, "register_at_fork"):  # a child must not begin amid another thread's work
+    os.register_at_fork(
+        before=_computing.acquire,
+        after_in_parent=_computing.release,
+        after_in_child=_computing.release,
+    )

@@ -245,14 +245,21 @@ def selection(b: Builder) -> Value | None:
 def cast(b: Builder) -> Value | None:
     dtype = b.pick(DTYPES)
     largest = LARGEST.get(dtype.name, 100 if dtype.kind in "iub" else math.inf)
-    x = b.value(lambda value: value.bound <= largest and (is_exact(value) or dtype.kind == "f"))
+
+    def fits(value: Value) -> bool:
+        unsigned = value.dtype.kind == "u"  # differences wrap around to the largest there is
+        bound = 256.0**value.dtype.itemsize if unsigned else value.bound
+        return bound <= largest and (is_exact(value) or dtype.kind == "f")
+
+    x = b.value(fits)
     if x is None or x.dtype is dtype:
         return None
     node = e.cast(e.unary(e.ABS, x.node) if is_float(x) and dtype.kind == "u" else x.node, dtype)
+    bound = 256.0**x.dtype.itemsize if x.dtype.kind == "u" else x.bound
     if dtype.kind != "f":
-        return Value(node, math.inf if dtype.kind == "u" and x.dtype.kind == "i" else x.bound)
-    made = Value(node, x.bound, x.error, x.whole)
-    return made if x.is_exact else made._replace(error=x.error + made.roundoff * x.bound)
+        return Value(node, math.inf if dtype.kind == "u" and x.dtype.kind == "i" else bound)
+    made = Value(node, bound, x.error, x.whole)
+    return made if x.is_exact else made._replace(error=x.error + made.roundoff * bound)
 
 
 ELEMENTWISE = (

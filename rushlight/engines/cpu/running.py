@@ -127,17 +127,18 @@ class Run:
         """Memory for a result, or for all temporaries; an error says for what there is none."""
         try:
             return Buffer(nbytes)
-        except MemoryError as error:
+        except (MemoryError, ValueError, OverflowError) as error:
             raise self.out_of_memory(value, nbytes) from error
 
     def out_of_memory(self, value: int | None, nbytes: int) -> EquationError:
         """Names the result, or the largest of the temporaries."""
-        leaves, words = len(self.tables.plan.fusion.graph.leaves), ""
+        words = f"{nbytes:,} bytes were asked for"
         if value is None:
-            value = max(self.tables.plan.places, key=self.bytes_of)
-            value = getattr(value, "value", value)
-            words = f" for temporary values, the largest of which is {self.binding.specs[value]}"
-        return EquationError(value - leaves, MemoryError(f"{nbytes:,} bytes{words}"))
+            largest = max(self.tables.plan.places, key=self.bytes_of)
+            value = getattr(largest, "value", largest)
+            words += ", for this and all other values on the way"
+        leaves = len(self.tables.plan.fusion.graph.leaves)
+        return EquationError(value - leaves, MemoryError(f"{words}."))
 
     def bytes_of(self, storage: Any) -> int:
         """The size of the value that a temporary is, or belongs to."""
