@@ -1,0 +1,31 @@
+"""How much work a recorded node is, about: what the soft cuts go by."""
+
+from __future__ import annotations
+
+from rushlight.graph.node import Node
+
+
+def operations_of(node: Node) -> int:
+    """Multiplications and additions of contractions and convolutions; one an element else."""
+    family = node.primitive.family
+    if family == "contraction":
+        return _of_contraction(node)
+    return _of_convolution(node) if family == "convolution" else node.spec.size
+
+
+def _of_contraction(node: Node) -> int:
+    left = node.inputs[0].spec.shape
+    contracted = 1
+    for axis in node.attributes[2]:
+        contracted *= left[axis]
+    return node.spec.size * (1 + 2 * contracted)
+
+
+def _of_convolution(node: Node) -> int:
+    """Every filter at every place of the result, zeros around the input included."""
+    first, second = (source.spec for source in node.inputs)
+    kind = node.primitive.name
+    filters = node.spec if kind == "convolve_filter" else second
+    results = {"convolve": node.spec, "convolve_filter": second}.get(kind, first)
+    pairs = filters.shape[0] * filters.shape[1]
+    return node.spec.size + 2 * results.size * filters.size // max(pairs, 1)
