@@ -21,6 +21,7 @@ from rushlight.graph.node import INPUT, Failure, Node, Origin, Primitive
 from rushlight.graph.places import LARGE, origin_here
 from rushlight.graph.program import Binding, Engine, Equation, EquationError, Graph, Leaf, Program
 from rushlight.graph.spec import Spec
+from rushlight.graph.work import operations_of
 
 HARD_LIMIT = 20_000
 SOFT_NODES, SOFT_BYTES, SOFT_OPERATIONS = 256, 64 << 20, 50_000_000
@@ -88,10 +89,7 @@ class Recorder:
         self._bytes += sum(
             [s.spec.nbytes for node in new for s in node.inputs if s.primitive is INPUT]
         )
-        self._operations += sum([node.spec.size for node in new])
-        self._operations += sum(
-            [_products(node) for node in new if node.primitive.family == "contraction"]
-        )
+        self._operations += sum([operations_of(node) for node in new])
         del new  # it would keep every node alive
         self._measured = len(pending)
         if (
@@ -234,15 +232,6 @@ def _evaluate_now(node: Node) -> None:
     except Exception as error:  # noqa: BLE001 - raised again with its place
         raise _located(error, node) from None
     node.inputs = ()
-
-
-def _products(node: Node) -> int:
-    """How many multiplications and additions a contraction takes."""
-    left = node.inputs[0].spec.shape
-    contracted = 1
-    for axis in node.attributes[2]:
-        contracted *= left[axis]
-    return 2 * node.spec.size * contracted
 
 
 def _find_live(

@@ -95,13 +95,14 @@ def _convolve(
     _check_bias(name, bias, weight, outputs)
     slides = Sliding(size, stride, low, high, dilation)
     lengths = tuple(x.shape[2:])
-    if min(slides.counts(lengths)) < 1:
+    counts = slides.counts(lengths)
+    if min(counts) < 1:
         padded = tuple([n + a + b for n, a, b in zip(lengths, low, high, strict=True)])
         words = f"Calculated padded input size per channel: ({_times(padded)}). Kernel size: "
         words += f"({_times(size)}). Kernel size can't be greater than actual input size"
         fail(RuntimeError, name, words, "an input as large as the kernel", describe(input))
     tensors = (x, weight) if bias is None else (x, weight, bias)
-    result = Convolution.apply(tensors, Setting(slides, groups))
+    result = Convolution.apply(tensors, Setting(slides, groups), counts)
     return result if x is input else result.squeeze(0)
 
 
@@ -136,7 +137,7 @@ def _transpose(
             raise RuntimeError(f"{words}output_padding: {extra}, stride: {s}, dilation: {d}")
     sides = zip(x.shape[2:], size, stride, padding, more, dilation, strict=True)
     lengths = tuple([(n - 1) * s - 2 * a + d * (k - 1) + o + 1 for n, k, s, a, o, d in sides])
-    slides = Sliding(size, stride, padding, padding, dilation).closed(lengths, tuple(x.shape[2:]))
+    slides = Sliding(size, stride, padding, padding, dilation)
     result = ConvolutionInput.apply((x, weight), Setting(slides, groups), lengths)
     if bias is not None:
         result = result + bias.reshape((-1, *(1,) * rank))

@@ -96,7 +96,7 @@ def _depth_block(depth: int) -> int:
     return max(8, _divided(_divided(depth, blocks), 8) * 8)
 
 
-def _tiles(tile: Tile, rows: int) -> tuple[int, int]:
+def tiles_of(tile: Tile, rows: int) -> tuple[int, int]:
     """How many tall and short tiles cover the rows with the fewest rows to spare."""
     best = _divided(rows, tile.rows), 0
     spare = best[0] * tile.rows - rows
@@ -157,7 +157,7 @@ def _steps(variant: str, tile: Tile, counts: tuple, depth: int) -> tuple[int, in
 def arrange(dtype: DType, batch: int, rows: int, columns: int, depth: int) -> Arrangement:
     """Divide a contraction of these sizes; none of batch, rows and columns may be 0."""
     tile = tile_of(dtype)
-    tall, short = _tiles(tile, rows)
+    tall, short = tiles_of(tile, rows)
     tiles, panels = tall + short, _divided(columns, tile.columns)
     variant = _variant(batch, tile, tiles, panels, depth)
     block = _depth_block(depth)

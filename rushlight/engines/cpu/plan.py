@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from rushlight.engines.cpu.convolution.making import make_convolution
 from rushlight.engines.cpu.crafted import Crafted
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import STILL, Access, Filler, Kernel
@@ -51,6 +52,7 @@ MAKERS = {
     "sum_pool": make_sum_pool,
     "spread_sum": make_sum_pool,
     "spread": make_spread,
+    **dict.fromkeys(("convolve", "convolve_input", "convolve_filter"), make_convolution),
 }
 """For each primitive with hand-made kernels, what makes the step of a group; it also says which
 members of the group it leaves to a kernel of their own."""

@@ -24,9 +24,9 @@ from rushlight.engines.cpu.arrange import Slot, arrange
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.contraction import Contraction, kernel_requests
 from rushlight.engines.cpu.crafted import Arrangement, Crafted, Workspace
-from rushlight.engines.cpu.epilogue import epilogue
+from rushlight.engines.cpu.epilogue import epilogue, trace_epilogue
 from rushlight.engines.cpu.fuse import Fusion, Group
-from rushlight.engines.cpu.kernel import Draft, Filler, Kernel, Place, sizes_of
+from rushlight.engines.cpu.kernel import Draft, Filler, Kernel, Place
 from rushlight.engines.cpu.trace import Tracer
 
 
@@ -76,7 +76,7 @@ def make_product(fusion: Fusion, group: Group) -> tuple[Crafted, list[int]]:
     product = making.run()
     if not others:
         return product, []
-    found = making.epilogue(others)
+    found = trace_epilogue(fusion, group, making.blocks)
     return (product, others) if found is None else (_with_epilogue(product, *found), [])
 
 
@@ -102,19 +102,7 @@ class _Making:
         self.equation = fusion.equation(value)
         self.tracer = Tracer(fusion, group, Draft("map", (0, 0, 0, 0), []))
         self.loops: list[int] = []
-        self.group = group
         self.blocks = (0, 0, 0, 0)
-
-    def epilogue(self, members: list[int]) -> tuple[Draft, Kernel, list[Filler]] | None:
-        """The kernel of what is computed of the results; None if it needs other loops."""
-        flat = self.fusion.sizes.flat[self.value]
-        draft = Draft("epilogue", self.blocks, sizes_of(flat))
-        tracer = Tracer(self.fusion, self.group, draft)
-        index = tuple(map(counter, range(len(flat))))
-        tracer.store_members([self.value, *members], index)
-        kernel, fillers = draft.settle()
-        whole = kernel.blocks[2] == 1 and max(kernel.blocks) == 1
-        return (draft, kernel, fillers) if whole and draft.stores else None
 
     def new_loops(self, source: int, axes: tuple[int, ...]) -> dict[int, list[int]]:
         """A loop for each atom of some axes of an operand."""

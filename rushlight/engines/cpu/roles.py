@@ -52,14 +52,18 @@ def _can_pool(equation: Equation, specs: list[Spec]) -> bool:
 
 
 _POOLING = ("max_pool", "sum_pool", "spread", "spread_sum")
-CRAFTED = {"contract": _can_contract, **dict.fromkeys(_POOLING, _can_pool)}
+_CONVOLUTIONS = ("convolve", "convolve_input", "convolve_filter")
+CRAFTED = {
+    **dict.fromkeys(("contract", *_CONVOLUTIONS), _can_contract),
+    **dict.fromkeys(_POOLING, _can_pool),
+}
 """For each primitive with hand-made kernels, whether they can compute an equation, given the specs
 of the result and the operands."""
 
-IN_MEMORY = _POOLING
+IN_MEMORY = (*_POOLING, *_CONVOLUTIONS)
 """Those that read operands as they lie in memory, not through views."""
 
-WITH_EPILOGUES = ("contract",)
+WITH_EPILOGUES = ("contract", *_CONVOLUTIONS)
 """Those that take elementwise work on their results along while they store them."""
 
 

@@ -190,6 +190,21 @@ def _pooling(classes, equation, inputs, own):
         yield from zip(inputs[0], inputs[1], strict=True)
 
 
+def _convolution(classes, equation, inputs, own):
+    name, (first, second) = equation.primitive.name, inputs
+    if name == "convolve_filter":
+        x, g, w = first, second, own
+    elif name == "convolve":
+        x, w, g = first, second, own
+    else:
+        g, w, x = first, second, own
+    yield x[0], g[0]
+    yield x[1], g[1]
+    yield x[1], w[0]
+    yield g[2], w[1]
+    yield x[2], w[2]
+
+
 def _concat(classes, equation, inputs, own):
     for part in inputs:
         for axis, (item, mine) in enumerate(zip(part, own, strict=True)):
@@ -214,6 +229,7 @@ _RULES = {
     "scatter": _scatter,
     "fold": _fold,
     **dict.fromkeys(("max_pool", "sum_pool", "spread", "spread_sum"), _pooling),
+    **dict.fromkeys(("convolve", "convolve_input", "convolve_filter"), _convolution),
     "concat": _concat,
     "take": _take,
 }

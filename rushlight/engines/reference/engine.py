@@ -7,6 +7,7 @@ import numpy as np
 from rushlight.engines.reference import (
     attention,
     contraction,
+    convolution,
     creation,
     elementwise,
     indexing,
@@ -28,6 +29,7 @@ RULES: dict[Primitive, Rule] = {
     **movement.RULES,
     **reduction.RULES,
     **contraction.RULES,
+    **convolution.RULES,
     **attention.RULES,
     **indexing.RULES,
     **pooling.RULES,

@@ -1,0 +1,89 @@
+"""The family of convolutions: which way is taken for which sizes, and its kernels.
+
+Winograd's way is taken where the graph allows it (an attribute of the primitives, which operations
+set when they record gradients) and the sizes suit it; the direct way everywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rushlight.engines.cpu.build import Request
+from rushlight.engines.cpu.builder import POINTER, Function
+from rushlight.engines.cpu.convolution import direct, direct_filter, winograd, winograd_filter
+from rushlight.engines.cpu.convolution.arrange_direct import (
+    arrange_direct,
+    arrange_direct_filter,
+)
+from rushlight.engines.cpu.convolution.arrange_winograd import (
+    WINOGRAD,
+    arrange_winograd,
+    arrange_winograd_filter,
+    suits_winograd,
+)
+from rushlight.engines.cpu.convolution.reduce import reduce_request
+from rushlight.engines.cpu.convolution.shape import FILTER, Extent, Structure
+from rushlight.engines.cpu.convolution.slots import FIRST_ARRANGED, Slot
+from rushlight.engines.cpu.crafted import Arrangement
+from rushlight.engines.cpu.epilogue import epilogue
+from rushlight.engines.cpu.kernel import Kernel
+from rushlight.engines.cpu.tile import Place, Prepare, Store
+from rushlight.graph.dtype import DType
+
+
+class Convolving(NamedTuple):
+    """Convolutions of one structure; sizes are those of `Extent`, spatial ones unpacked."""
+
+    structure: Structure
+    epilogue: Kernel | None = None
+
+    @property
+    def first_arranged(self) -> int:
+        """Where the argument block holds what `arrange` finds."""
+        return FIRST_ARRANGED
+
+    def arrange(self, *sizes: int) -> Arrangement:
+        """Choose the way and divide the work."""
+        structure, rank = self.structure, self.structure.rank
+        lengths, counts = sizes[4 : 4 + rank], sizes[4 + rank :]
+        images, groups, channels, outputs = sizes[:4]
+        extent = Extent(images, groups, channels, outputs, lengths, counts)
+        quick = suits_winograd(structure, extent)
+        if structure.kind == FILTER:
+            arrange = arrange_winograd_filter if quick else arrange_direct_filter
+        else:
+            arrange = arrange_winograd if quick else arrange_direct
+        return arrange(structure, extent)
+
+    def requests(self, variant: str) -> list[Request]:
+        """The kernels of a variant."""
+        dtype, tile, rank = self.structure.dtype, self.structure.tile, self.structure.rank
+        key = dtype if self.epilogue is None else self.epilogue
+        prepare = plain_store(dtype)
+        if self.epilogue is not None:
+            prepare = epilogue(self.epilogue, int(Slot.FIRST_FREE))
+        if self.structure.kind == FILTER:
+            computing = (
+                winograd_filter.compute_request(tile)
+                if variant == WINOGRAD
+                else direct_filter.compute_request(dtype, rank)
+            )
+            return [computing, reduce_request(tile, prepare, key)]
+        if variant == WINOGRAD:
+            return [winograd.filter_requests(tile), winograd.compute_request(tile, prepare, key)]
+        packing = direct.filter_request(dtype)
+        return [packing, direct.compute_request(dtype, rank, prepare, key)]
+
+
+def plain_store(dtype: DType) -> Prepare:
+    """Only store results, rounded to `dtype`."""
+
+    def prepare(f: Function) -> Store:
+        result = f.argument(POINTER, Slot.RESULT)
+
+        def store(place: Place) -> None:
+            f.store(place.value.cast(dtype), result, place.offset, place.mask)
+
+        return store
+
+    return prepare
