@@ -17,7 +17,7 @@ from rushlight.engines.cpu.kernel import CHUNKS, PARTS
 from rushlight.engines.cpu.layout import find_lifetimes, lay_out
 from rushlight.engines.cpu.plan import HostStep, NativeStep, Plan, reduction_shape
 from rushlight.engines.cpu.regions import DERIVED
-from rushlight.engines.cpu.trace import Partial, accumulator
+from rushlight.engines.cpu.trace import Partial, Wide, accumulator
 from rushlight.graph.dtype import bool_, float32
 from rushlight.graph.spec import Spec
 
@@ -286,6 +286,8 @@ class Bound:
                     spec = self.specs[storage.value]
                     size = spec.size * accumulator(spec.dtype).itemsize
                     found[storage] = size * self.parts[position]
+                elif isinstance(storage, Wide):
+                    found[storage] = self.specs[storage.value].size * float32.itemsize
                 elif isinstance(storage, Workspace):
                     found[storage] = self.arrangements[position].workspace_bytes
         return found

@@ -17,7 +17,7 @@ from rushlight.engines.cpu.division import (
 )
 from rushlight.engines.cpu.functions import EMITTED, emit_binary, emit_unary
 from rushlight.engines.cpu.values import Value
-from rushlight.graph.dtype import DType, bool_, uint8, uint16, uint32, uint64
+from rushlight.graph.dtype import DType, bool_, float32, int32, int64, uint8, uint16, uint32, uint64
 from rushlight.graph.node import Primitive
 
 Emit = Callable[..., Value]
@@ -122,10 +122,43 @@ def is_costly(name: str) -> bool:
     return name in _ALL_FUNCTIONS and name not in _RULES
 
 
+def has_key(dtype: DType) -> bool:
+    """Whether an element and its place fit into 64 bits; see `_key`."""
+    return not dtype.is_complex and (dtype is bool_ or dtype.itemsize <= 4)
+
+
+def _key(f: Function, x: Value, place: Value, is_least: bool) -> Value:
+    """An int64 that is largest for the first place of the largest (or least) element.
+
+    The upper half orders elements as integers, NaN above all, -0.0 and 0.0 alike; the lower half
+    is the place, counted downwards.  (An axis has less than 2^32 elements.)
+    """
+    if x.dtype.is_floating_point:
+        wide = x.retyped(float32) + 0.0
+        bits = wide.bitcast(int32)
+        order = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    else:
+        order = (x.cast(int32) ^ -(1 << 31)) if x.dtype is uint32 else x.cast(int32)
+    order = ~order if is_least else order
+    if x.dtype.is_floating_point:
+        order = f.select(x.is_nan(), f.like((1 << 31) - 1, order), order)
+    backwards = (~place) & 0xFFFFFFFF
+    return (order.cast(int64) << 32) | backwards
+
+
+_KEYS: dict[str, Emit] = {
+    "argmax_key": lambda f, x, place: _key(f, x, place, is_least=False),
+    "argmin_key": lambda f, x, place: _key(f, x, place, is_least=True),
+    "place_of_key": lambda f, key: ~key & 0xFFFFFFFF,
+}
+
+
 def emit_map(f: Function, name: str, dtype: DType, operands: list[Value]) -> Value:
     """The code of one elementwise primitive."""
     if name == "cast":
         return operands[0].cast(dtype)
+    if name in _KEYS:
+        return _KEYS[name](f, *operands)
     if name in DIVISIONS:
         return divide(name, f, *f.matched(*operands))
     if name == "pow" and dtype.kind in "iu":

@@ -6,6 +6,7 @@ from rushlight.engines.cpu.builder import Function
 from rushlight.engines.cpu.kernel import Kernel
 from rushlight.engines.cpu.loops import Columns, Form, Map
 from rushlight.engines.cpu.rows import PartialRows, Rows
+from rushlight.engines.cpu.running_values import Running
 from rushlight.engines.cpu.scatter import Scatter
 
 FORMS: dict[str, type[Form]] = {
@@ -14,6 +15,7 @@ FORMS: dict[str, type[Form]] = {
     "partial_rows": PartialRows,
     "columns": Columns,
     "scatter": Scatter,
+    "running": Running,
 }
 
 

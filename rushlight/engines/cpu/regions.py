@@ -7,7 +7,7 @@ parts of a concat.  So what is put together is never copied first.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rushlight.engines.cpu.affine import (
     NOTHING,
@@ -25,7 +25,7 @@ from rushlight.engines.cpu.affine import (
     total,
 )
 from rushlight.engines.cpu.fuse import Fusion, Group
-from rushlight.engines.cpu.kernel import Draft, Place, sizes_of
+from rushlight.engines.cpu.kernel import Draft, Op, Place, sizes_of
 from rushlight.engines.cpu.trace import Tracer
 
 DERIVED = -2
@@ -54,9 +54,12 @@ class Cropped(NamedTuple):
 def trace_regions(fusion: Fusion, group: Group) -> list[Draft]:
     """The kernels of a value that is written region by region."""
     from rushlight.engines.cpu import scatter
+    from rushlight.engines.cpu.running_values import COMBINES, trace_running
 
     (value,) = group.members
     name = fusion.equation(value).primitive.name
+    if name in COMBINES:
+        return trace_running(fusion, group, value)
     if name in scatter.RULES:
         return scatter.RULES[name](fusion, group, value)
     return _RULES[name](Regions(fusion, group, value))
@@ -69,6 +72,9 @@ class Regions:
         self.fusion, self.group, self.value = fusion, group, value
         self.equation = fusion.equation(value)
         self.axes = fusion.sizes.axes
+        self.storage: Any = value
+        """The memory that is written; `dtype` is that of its elements."""
+        self.dtype = self.equation.spec.dtype
 
     def place(self, parts: list[Affine]) -> Place:
         """Where the result's element is, by one index for each axis."""
@@ -78,7 +84,7 @@ class Regions:
             position += len(atoms)
             if atoms:
                 where = total(where, scaled(part, strides[position - 1]))
-        return Place(self.value, self.equation.spec.dtype, where)
+        return Place(self.storage, self.dtype, where)
 
     def along(self, source: int) -> tuple[Draft, Tracer, list[Affine]]:
         """A kernel over an operand's dimensions, and its index along each axis."""
@@ -101,6 +107,8 @@ class Regions:
         draft, tracer, parts = self.along(self.value)
         repeated = not self.fusion.sizes.flat[source]
         step = tracer.read(source, ()) if repeated else self.read_all(tracer, source)
+        if self.storage != self.value:
+            step = draft.add(Op("cast", self.dtype, (step,)))
         draft.stores.append((step, self.place(parts)))
         return draft
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from rushlight.engines.cpu.expressions import is_compiled
+from rushlight.engines.cpu.expressions import has_key, is_compiled
 from rushlight.engines.cpu.sizes import Sizes
-from rushlight.engines.cpu.values import HALVES
 from rushlight.graph.dtype import bool_
 from rushlight.graph.program import Equation, Graph
 from rushlight.graph.spec import Spec
@@ -38,9 +37,11 @@ class Role(Enum):
 
 LOOKUPS = ("take", "gather")
 _MEETING = ("put", "scatter", "fold")
+_RUNNING = ("cumsum", "cumprod", "cummax", "cummin")
 _WRITES = ("pad", "update", "concat")
 _VIEWS = ("permute", "expand", "slice", "window")
 REDUCTIONS = ("sum", "prod", "max", "min")
+PLACES = ("argmax", "argmin")
 
 
 def _can_contract(equation: Equation, specs: list[Spec]) -> bool:
@@ -87,7 +88,7 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
         return Role.HOST
     if name in _VIEWS:
         return Role.VIEW
-    if name in _WRITES or (name in _MEETING and _is_in_order(equation)):
+    if name in _WRITES or name in _MEETING:
         literal = any(roles[operand] is Role.LITERAL for operand in equation.inputs[2:])
         return Role.HOST if literal else Role.WRITE
     if name in LOOKUPS and roles[source] is not Role.LITERAL:
@@ -97,15 +98,15 @@ def _role_of(graph: Graph, sizes: Sizes, value: int, equation: Equation, roles: 
     if name in REDUCTIONS:
         nothing_reduced = sizes.flat[value] == sizes.flat[source]
         return Role.VIEW if nothing_reduced else Role.REDUCE
+    if name in PLACES and has_key(specs[1].dtype) and sizes.axes[source][equation.attributes[0]]:
+        return Role.REDUCE
+    if name in _RUNNING:
+        plain = sizes.axes[source][equation.attributes[0]] and roles[source] is not Role.LITERAL
+        return Role.WRITE if plain else Role.HOST
     if name in CRAFTED and CRAFTED[name](equation, specs):
         literal = any(roles[operand] is Role.LITERAL for operand in equation.inputs)
         return Role.HOST if literal else Role.CRAFTED
     return Role.HOST
-
-
-def _is_in_order(equation: Equation) -> bool:
-    """Whether writes that meet may each be rounded; halves are summed in a wider dtype."""
-    return equation.spec.dtype not in HALVES or "set" in equation.attributes
 
 
 def is_plain(graph: Graph, sizes: Sizes, value: int) -> bool:

@@ -27,8 +27,9 @@ from rushlight.engines.cpu.kernel import Draft, Op, sizes_of
 from rushlight.engines.cpu.loops import Form
 from rushlight.engines.cpu.regions import Regions
 from rushlight.engines.cpu.steps import ONCE, OUTER, ROW, VECTOR, Vector, combined
-from rushlight.engines.cpu.trace import Tracer
-from rushlight.engines.cpu.values import Value
+from rushlight.engines.cpu.trace import Tracer, Wide
+from rushlight.engines.cpu.values import HALVES, Value
+from rushlight.graph.dtype import float32
 
 _BLOCK = 64
 _COMBINE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
@@ -39,15 +40,27 @@ def flattened(ranges: list[list[int]]) -> list[int]:
     return [position for positions in ranges for position in positions]
 
 
-class _Writing(Regions):
-    """Traces the kernel that writes elements of a part one after another."""
+class Writing(Regions):
+    """Traces the kernel that writes elements of a part one after another.
 
-    def draft_for(self, part: int, order: list[list[int]]) -> tuple[Draft, Tracer, list[Affine]]:
+    float16 and bfloat16 are added up and multiplied in memory of float32, and rounded at the end.
+    """
+
+    def __init__(self, fusion: Fusion, group: Group, value: int):
+        super().__init__(fusion, group, value)
+        name, attributes = self.equation.primitive.name, self.equation.attributes
+        rounds = name == "fold" or "add" in attributes or "multiply" in attributes
+        if self.dtype in HALVES and rounds:
+            self.storage, self.dtype = Wide(value), float32
+
+    def draft_for(
+        self, part: int, order: list[list[int]], form: str = "scatter"
+    ) -> tuple[Draft, Tracer, list[Affine]]:
         """A kernel whose loops are atoms of the part: kept, one after another, innermost."""
         flat = self.fusion.sizes.flat[part]
         loops = [position for block in order for position in block]
         blocks = 0, *[len(block) for block in order]
-        draft = Draft("scatter", blocks, sizes_of([flat[position] for position in loops]))
+        draft = Draft(form, blocks, sizes_of([flat[position] for position in loops]))
         tracer = Tracer(self.fusion, self.group, draft)
         self.index = tuple([counter(loops.index(i)) for i in range(len(flat))])
         return draft, tracer, tracer.split(part, self.index)
@@ -73,11 +86,24 @@ class _Writing(Regions):
         slots = tuple([(self.stride(axis), size_of(self.axes[self.value][axis])) for axis in named])
         wraps = self.equation.primitive.name == "put"
         detail = self.place(parts), slots, wraps, mode
-        draft.ops.append(Op("write", self.equation.spec.dtype, (value, *places), detail))
+        if self.storage != self.value:
+            value = draft.add(Op("cast", self.dtype, (value,)))
+        draft.ops.append(Op("write", self.dtype, (value, *places), detail))
+
+    def finished(self, drafts: list[Draft]) -> list[Draft]:
+        """The kernels, and one that rounds what was accumulated in a wider dtype."""
+        if self.storage == self.value:
+            return drafts
+        last, _, parts = self.along(self.value)
+        wide = last.add(Op("load", self.dtype, (), (self.place(parts),)))
+        rounded = last.add(Op("cast", self.equation.spec.dtype, (wide,)))
+        self.storage, self.dtype = self.value, self.equation.spec.dtype
+        last.stores.append((rounded, self.place(parts)))
+        return [*drafts, last]
 
 
 def _put(fusion: Fusion, group: Group, value: int) -> list[Draft]:
-    writing = _Writing(fusion, group, value)
+    writing = Writing(fusion, group, value)
     x, part, *places = writing.equation.inputs
     ranges = writing.ranges(part)
     shared = len(writing.axes[places[0]])
@@ -89,11 +115,11 @@ def _put(fusion: Fusion, group: Group, value: int) -> list[Draft]:
     named = list(range(len(places)))
     where = [NOTHING] * len(places) + parts[shared:]
     writing.write(draft, read, found, named, where, writing.equation.attributes[0])
-    return [writing.whole(x), draft]
+    return writing.finished([writing.whole(x), draft])
 
 
 def _scatter(fusion: Fusion, group: Group, value: int) -> list[Draft]:
-    writing = _Writing(fusion, group, value)
+    writing = Writing(fusion, group, value)
     x, places, part = writing.equation.inputs
     axis, mode = writing.equation.attributes
     ranges = writing.ranges(part)
@@ -103,11 +129,11 @@ def _scatter(fusion: Fusion, group: Group, value: int) -> list[Draft]:
     found = (tracer.read(places, writing.index),)
     parts[axis] = NOTHING
     writing.write(draft, read, found, [axis], parts, mode)
-    return [writing.whole(x), draft]
+    return writing.finished([writing.whole(x), draft])
 
 
 def _fold(fusion: Fusion, group: Group, value: int) -> list[Draft]:
-    writing = _Writing(fusion, group, value)
+    writing = Writing(fusion, group, value)
     (x,), (axis,) = writing.equation.inputs, writing.equation.attributes
     ranges = writing.ranges(x)
     windows, inside = ranges[axis], ranges[-1]
@@ -118,12 +144,12 @@ def _fold(fusion: Fusion, group: Group, value: int) -> list[Draft]:
     along = scaled(parts[axis], number_at(first))
     parts[axis] = total(along, scaled(parts.pop(), number_at(first + 1)))
     writing.write(draft, read, (), [], parts, "add")
-    return [_zeros(writing), draft]
+    return writing.finished([_zeros(writing), draft])
 
 
-def _zeros(writing: _Writing) -> Draft:
+def _zeros(writing: Writing) -> Draft:
     draft, _, parts = writing.along(writing.value)
-    zero = draft.add(Op("literal", writing.equation.spec.dtype, (), 0))
+    zero = draft.add(Op("literal", writing.dtype, (), 0))
     draft.stores.append((zero, writing.place(parts)))
     return draft
 

@@ -9,6 +9,8 @@ partial results, then their sums together with what is computed of them.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from rushlight.engines.cpu.affine import (
     NOTHING,
     ZERO,
@@ -24,7 +26,7 @@ from rushlight.engines.cpu.affine import (
 )
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import PART_SIZE, Draft, Op, Place, sizes_of
-from rushlight.engines.cpu.roles import LOOKUPS, Role
+from rushlight.engines.cpu.roles import LOOKUPS, PLACES, Role
 from rushlight.engines.cpu.roots import move_index, place_indices
 from rushlight.engines.cpu.values import HALVES
 from rushlight.graph.dtype import DType, float32
@@ -46,6 +48,12 @@ class Partial:
 
     def __hash__(self) -> int:
         return hash(("partial", self.value))
+
+
+class Wide(NamedTuple):
+    """Memory in which a value's elements are accumulated in a wider dtype."""
+
+    value: int
 
 
 def trace(fusion: Fusion, group: Group) -> list[Draft]:
@@ -166,7 +174,7 @@ class Tracer:
             return self.load(value, linear(index, self.sizes.flat[value]))
         equation = fusion.equation(value)
         if role is Role.REDUCE:
-            return self.reduced(value, index)
+            return self.place_of(value, index)
         if role is Role.CRAFTED:
             return self.draft.add(Op("result", equation.spec.dtype))
         if role is Role.VIEW:
@@ -268,10 +276,26 @@ class Tracer:
         if self.combining:
             flat = self.sizes.flat[value]
             place = Place(Partial(value), accumulator(dtype), linear(index, flat))
-            detail = place, size_of(flat), equation.primitive.name
+            name = equation.primitive.name
+            detail = place, size_of(flat), "max" if name in PLACES else name
             return self.draft.add(Op("partials", dtype, (), detail))
         operand = self.read(equation.inputs[0], self.full)
-        return self.draft.add(Op(equation.primitive.name, dtype, (operand,), "reduce"))
+        name = equation.primitive.name
+        if name in PLACES:
+            (axis,) = equation.attributes
+            along = self.split(equation.inputs[0], self.full)[axis]
+            place = self.draft.add(Op("iota", dtype, (), (along,)))
+            operand = self.draft.add(Op(f"{name}_key", dtype, (operand, place)))
+            name = "max"
+        return self.draft.add(Op(name, dtype, (operand,), "reduce"))
+
+    def place_of(self, value: int, index: Indices) -> int:
+        """A reduction; of argmax and argmin the place that is in the result."""
+        found = self.reduced(value, index)
+        equation = self.fusion.equation(value)
+        if equation.primitive.name not in PLACES:
+            return found
+        return self.draft.add(Op("place_of_key", equation.spec.dtype, (found,)))
 
     def store_members(self, members: list[int], index: Indices) -> None:
         """Compute values, and write those to memory that are read elsewhere."""
