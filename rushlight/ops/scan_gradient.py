@@ -179,6 +179,7 @@ class Gradient:
         elements = [g for g in self.arriving[len(self.body.carries) :] if g is not None]
         self.sequences = [*trace.sequences, *self.residuals, *elements]
         reverse = Trace(self.carries, self.sequences, [*trace.nodes, *self.nodes])
+        reverse.varying |= trace.varying
         trace.forget(reverse.lift(results, self.lasting))
         self.closed: Closed = close(reverse.nodes, [*self.carries, *self.sequences], results)
         del self.nodes, self.inside, self.varying, self.lasting

@@ -154,12 +154,14 @@ def _steps(variant: str, tile: Tile, counts: tuple, depth: int) -> tuple[int, in
 
 
 @lru_cache(maxsize=4096)
-def arrange(dtype: DType, batch: int, rows: int, columns: int, depth: int) -> Arrangement:
+def arrange(
+    dtype: DType, batch: int, rows: int, columns: int, depth: int, variant: str | None = None
+) -> Arrangement:
     """Divide a contraction of these sizes; none of batch, rows and columns may be 0."""
     tile = tile_of(dtype)
     tall, short = tiles_of(tile, rows)
     tiles, panels = tall + short, _divided(columns, tile.columns)
-    variant = _variant(batch, tile, tiles, panels, depth)
+    variant = variant or _variant(batch, tile, tiles, panels, depth)
     block = _depth_block(depth)
     work, panel = rows * columns * depth, depth * tile.columns
     row_blocks, column_blocks = _blocks(variant, batch, tiles, panels, work, panel)

@@ -249,8 +249,11 @@ class Bound:
 
     def arrange(self, position: int, sizes: list[int]) -> None:
         """How hand-made kernels divide their work: a function of its sizes."""
+        self.take(position, self.tables.native[position].family.arrange(*sizes))
+
+    def take(self, position: int, arranged: Arrangement) -> None:
+        """Divide a step's work so."""
         step, start = self.tables.native[position], self.tables.starts[position]
-        arranged = step.family.arrange(*sizes)
         self.arrangements[position] = arranged
         self.chunks[position] = arranged.chunks
         first = start + step.family.first_arranged

@@ -51,6 +51,8 @@ def sizes_text(plan: Plan) -> str:
 
 def step_text(step: Any) -> str:
     """One step of a plan."""
+    if isinstance(step, HostStep) and step.loop is not None:
+        return f"scan: {_names(step.writes)} from {_names(step.reads)}\n{step.loop.graph}"
     if isinstance(step, HostStep):
         return f"host: %{step.value} from {_names(step.reads)}"
     head = f"reads {_names(step.reads)}, writes {_names(step.writes)}"

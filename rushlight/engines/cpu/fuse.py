@@ -16,6 +16,7 @@ from rushlight.engines.cpu.roles import LOOKUPS, WITH_EPILOGUES, Role
 from rushlight.engines.cpu.roots import Index, Roots, is_number, move_index, place_indices
 from rushlight.engines.cpu.sizes import Atoms, Sizes
 from rushlight.graph.program import Equation, Graph
+from rushlight.graph.scan import SCAN
 
 _MOST_MEMBERS = 48
 _MOST_STEPS = 500
@@ -211,7 +212,8 @@ class _Grouping:
 
     def find_group(self, value: int, reads: list[Read], least: int) -> int | None:
         """The group that a root can join, preferably one that it reads from."""
-        if self.roles[value] is Role.CRAFTED:
+        siblings = self.graph.equations[value - self.count].primitive.siblings
+        if self.roles[value] is Role.CRAFTED or siblings:
             return self.find_sibling(value)
         if self.roles[value] not in (Role.MAP, Role.VIEW, Role.REDUCE):
             return None
@@ -231,7 +233,8 @@ class _Grouping:
     def find_sibling(self, value: int) -> int | None:
         """The group that has another result of the same computation."""
         equation = self.graph.equations[value - self.count]
-        if not equation.primitive.siblings or equation.number_count:
+        numbered = equation.number_count and equation.primitive is not SCAN
+        if not equation.primitive.siblings or numbered:
             return None
         computation = equation.primitive, equation.inputs, equation.attributes[1:]
         found = self.siblings.get(computation)

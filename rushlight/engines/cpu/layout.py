@@ -19,8 +19,15 @@ class Lifetime(NamedTuple):
 class Step(Protocol):
     """What reads and writes temporaries."""
 
-    reads: tuple
-    writes: tuple
+    @property
+    def reads(self) -> tuple:
+        """What it reads."""
+        ...
+
+    @property
+    def writes(self) -> tuple:
+        """What it writes."""
+        ...
 
 
 def find_lifetimes(steps: Sequence[Step], storages: Sequence[Hashable]) -> list[Lifetime]:

@@ -11,7 +11,7 @@ comes later.  A temporary takes the memory of an earlier one that is not needed 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rushlight.engines.cpu.convolution.making import make_convolution
 from rushlight.engines.cpu.crafted import Crafted
@@ -22,6 +22,10 @@ from rushlight.engines.cpu.products import make_product
 from rushlight.engines.cpu.regions import trace_regions
 from rushlight.engines.cpu.roles import Role
 from rushlight.engines.cpu.trace import split_reduced, trace
+from rushlight.graph.scan import SCAN
+
+if TYPE_CHECKING:
+    from rushlight.engines.cpu.scans import Loop
 
 
 class NativeStep(NamedTuple):
@@ -42,6 +46,8 @@ class HostStep(NamedTuple):
     reads: tuple
     writes: tuple
     is_check: bool = False
+    loop: Loop | None = None
+    """The scan whose results it computes."""
 
 
 Step = NativeStep | Crafted | HostStep
@@ -92,6 +98,12 @@ def _steps_of(fusion: Fusion, group: Group) -> list[Step]:
         (value,) = group.members
         reads = [fusion.owners[place] for place in fusion.checks[value]]
         return [HostStep(value, tuple(reads), (), is_check=True)]
+    if group.members and fusion.equation(group.members[0]).primitive is SCAN:
+        from rushlight.engines.cpu.scans import Loop
+
+        loop, reads = Loop(fusion, group.members), fusion.equation(group.members[0]).inputs
+        owners = tuple([fusion.owners[source] for source in reads])
+        return [HostStep(group.members[0], owners, tuple(group.members), loop=loop)]
     steps: list[Step] = []
     for value in group.members:
         sources = fusion.equation(value).inputs

@@ -20,7 +20,7 @@ from rushlight.engines.cpu.affine import (
     size_of,
     times,
 )
-from rushlight.engines.cpu.arrange import Slot, arrange
+from rushlight.engines.cpu.arrange import COLUMNS_SHARED, ROWS_SHARED, Slot, arrange
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.contraction import Contraction, kernel_requests
 from rushlight.engines.cpu.crafted import Arrangement, Crafted, Workspace
@@ -61,6 +61,10 @@ class Product(NamedTuple):
     def arrange(self, *sizes: int) -> Arrangement:
         """How a contraction is cut into blocks and chunks."""
         return arrange(self.shape.dtype, *sizes)
+
+    def arrange_fixed(self, second: bool, *sizes: int) -> Arrangement:
+        """The same where one operand is packed once for many contractions."""
+        return arrange(self.shape.dtype, *sizes, variant=COLUMNS_SHARED if second else ROWS_SHARED)
 
     def requests(self, variant: str) -> list[Request]:
         """The kernels of a variant."""

@@ -14,6 +14,7 @@ from rushlight.engines.cpu.division import DIVISIONS
 from rushlight.engines.cpu.plan import HostStep, NativeStep
 from rushlight.engines.cpu.pool import run_list
 from rushlight.engines.cpu.roots import is_number
+from rushlight.engines.cpu.scans import Value, literal_value
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.interrupts import honour
 from rushlight.graph.program import Binding, EquationError
@@ -185,7 +186,10 @@ class Run:
         return self.binding.numbers[fusion.equation(value).first_number]
 
     def run_host(self, step: HostStep) -> None:
-        """Let NumPy compute one equation."""
+        """Let NumPy compute one equation, or run a scan."""
+        if step.loop is not None:
+            self.run_scan(step)
+            return
         fusion = self.tables.plan.fusion
         graph, specs = fusion.graph, self.binding.specs
         arrays = [self.value_of(source) for source in fusion.equation(step.value).inputs]
@@ -193,6 +197,24 @@ class Run:
         result = host.compute_equation(graph, position, arrays, self.binding)
         memory, offset = self.memory_of(step.value)
         host.write_memory(memory, offset, specs[step.value], result)
+
+    def run_scan(self, step: HostStep) -> None:
+        """Run all steps of a scan."""
+        fusion = self.tables.plan.fusion
+        inputs = [self.place_of(source) for source in fusion.equation(step.value).inputs]
+        results = [self.place_of(value) for value in step.writes]
+        step.loop.run(inputs, results, self.binding.numbers)
+
+    def place_of(self, value: int) -> Value:
+        """Where a value lies, or a literal in memory of its own."""
+        fusion, spec = self.tables.plan.fusion, self.binding.specs[value]
+        owner, leaves = fusion.owners[value], fusion.graph.leaves
+        literal = leaves[owner].literal if owner < len(leaves) else None
+        return (
+            literal_value(literal, spec)
+            if literal is not None
+            else Value(*self.memory_of(owner), spec)
+        )
 
     def memory_of(self, value: int) -> tuple[np.ndarray, int]:
         """Where a value lies: an array of bytes, and its begin in it."""

@@ -14,10 +14,13 @@ identity, which is why a fused kernel never divides an index.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from rushlight.graph.program import Equation, Graph
+from rushlight.graph.scan import Body
 
 Atoms = tuple[int, ...]
 
@@ -217,6 +220,26 @@ def _take(classes, equation, inputs, own):
     yield from zip((*places, *x[len(inputs) - 1 :]), own, strict=True)
 
 
+_bodies: weakref.WeakKeyDictionary[Body, Sizes] = weakref.WeakKeyDictionary()
+
+
+def _scan(classes, equation, inputs, own):
+    """What is equal in the body is equal outside; sequences have one more dimension in front."""
+    which, body, _, (constants, carries, _) = equation.attributes
+    sizes = _bodies.get(body)
+    if sizes is None:
+        sizes = _bodies[body] = find_sizes(body.graph)
+    places = [(leaf, dims, leaf >= constants + carries) for leaf, dims in enumerate(inputs)]
+    places.append((body.graph.results[which], own, which >= carries))
+    lengths = [dims[0] for _, dims, is_stacked in places if is_stacked]
+    yield from pairwise(lengths)
+    known = {}
+    for value, dims, is_stacked in places:
+        for atoms, item in zip(sizes.axes[value], dims[is_stacked:], strict=True):
+            if len(atoms) == 1:
+                yield known.setdefault(atoms[0], item), item
+
+
 _FAMILIES = {"elementwise": _elementwise, "reduction": _reduction, "contraction": _contraction}
 _RULES = {
     **dict.fromkeys(("update", "fence", "argsort"), _like_first),
@@ -232,6 +255,7 @@ _RULES = {
     **dict.fromkeys(("convolve", "convolve_input", "convolve_filter"), _convolution),
     "concat": _concat,
     "take": _take,
+    "scan": _scan,
 }
 
 
