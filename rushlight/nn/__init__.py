@@ -130,6 +130,8 @@ from rushlight.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from rushlight.nn.recurrent import GRU, LSTM, RNN, RNNBase
+from rushlight.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from rushlight.nn.sparse import Embedding
 
 
