@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 
@@ -32,6 +33,7 @@ class Size(tuple):
         return Size(tuple.__add__(self, tuple(other)))
 
 
+@lru_cache(maxsize=4096)
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The strides of a C-ordered layout, in elements."""
     strides, step = [], 1

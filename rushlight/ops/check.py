@@ -93,12 +93,17 @@ def _check_scalar(operation: str, axis: Any) -> tuple[int, ...]:
     return ()
 
 
+_INTEGERS = {int}
+
+
 def check_shape(operation: str, sizes: tuple) -> tuple[int, ...]:
     """Sizes given as one sequence or one by one, as a tuple of integers; -1 is let through."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = tuple(sizes[0])
     elif len(sizes) == 1 and isinstance(sizes[0], Tensor) and sizes[0].dim() == 1:
         sizes = tuple(sizes[0].tolist())
+    if {*map(type, sizes)} <= _INTEGERS:
+        return tuple(sizes)
     result = []
     for position, size in enumerate(sizes):
         if isinstance(size, bool) or not hasattr(size, "__index__"):

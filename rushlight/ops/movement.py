@@ -24,6 +24,8 @@ def complete_shape(operation: str, tensor: Tensor, sizes: tuple) -> tuple[int, .
     """The sizes with -1 filled in; RuntimeError if they do not hold the tensor's elements."""
     shape = check_shape(operation, sizes)
     count = tensor._spec.size
+    if math.prod(shape) == count and min(shape, default=0) >= 0:
+        return shape
     unknown = shape.count(-1)
     known = math.prod(size for size in shape if size != -1)
     if unknown > 1:

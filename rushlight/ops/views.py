@@ -7,6 +7,7 @@ logical strides), `put` writes a part back into the whole, `backward` moves the 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 from rushlight.autograd.operation import Operation, ViewOperation
@@ -21,6 +22,7 @@ Strides = tuple[int, ...]
 Layout = tuple[Shape, Strides, int]
 
 
+@lru_cache(maxsize=4096)
 def reshaped_strides(shape: Shape, strides: Strides, new: Shape) -> Strides | None:
     """The strides that show the same storage under another shape, or None if none do.
 
