@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--only", default="", metavar="REGEX", help="rows whose name matches")
-    add("--peers", default=",".join(PEERS), help=f"of {', '.join(PEERS)}; default: all")
+    add("--peers", default=BASE, help=f"of {','.join(PEERS)}, or all; default: {BASE}")
     add("--rounds", type=int, default=15, help="how often sides take turns (15)")
     add("--cores", help="the processor cores of all sides, such as 0,1 (default: all)")
     add("--threads", type=int, help="threads of each side (default: one a core)")
@@ -90,7 +90,7 @@ def _conditions(options: argparse.Namespace) -> Conditions:
 def _sides(peers: str, conditions: Conditions) -> list[str]:
     """Rushlight and the peers that are installed."""
     chosen = ["rushlight"]
-    for side in filter(None, peers.split(",")):
+    for side in PEERS if peers == "all" else filter(None, peers.split(",")):
         if side not in PEERS:
             sys.exit(f"no peer {side!r}: there are {', '.join(PEERS)}")
         if is_installed(side, conditions):

@@ -23,6 +23,13 @@ _CACHES = (
     "JAX_COMPILATION_CACHE_DIR",
     "XDG_CACHE_HOME",
 )
+_THREADS = (
+    "RUSHLIGHT_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "CPU_COUNT",  # tinygrad's; JAX takes a thread for each core
+)
 # JAX then keeps every program, however small and soon compiled.
 _KEEP_ALL = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -48,8 +55,8 @@ class Conditions:
     def environment(self, side: str, caches: Path | None = None) -> dict[str, str]:
         """As many threads for all, each of OpenMP's on its own core, kernels kept in `caches`."""
         own = dict(os.environ)
-        for name in ("OMP", "MKL", "OPENBLAS", "RUSHLIGHT"):
-            own[f"{name}_NUM_THREADS"] = str(self.threads)
+        for name in _THREADS:
+            own[name] = str(self.threads)
         own["BENCHMARK_CORES"] = json.dumps(self.cores)
         if side == "torch":
             own["GOMP_CPU_AFFINITY"] = " ".join(map(str, self.cores))

@@ -14,6 +14,7 @@ from networks.rows import Row
 from measuring.memory import Start
 from measuring.neighbour import Neighbour
 from measuring.process import Conditions, SideError, Worker
+from measuring.sides import is_written
 
 SLICE_SECONDS = 0.3
 PAUSE_SECONDS = 0.02  # the other sides' idle threads stop spinning
@@ -31,7 +32,8 @@ class Measured:
     losses: dict[str, list[float]] = field(default_factory=dict)
     starts: dict[str, Start] = field(default_factory=dict)
     beside: dict[str, list[list[float]]] = field(default_factory=dict)
-    operations: int = 0
+    operations: int = 0  # multiplications and additions of a step's products
+    primitives: float = 0  # recorded in a step, on average
 
     def median(self, side: str) -> float:
         return statistics.median(chain.from_iterable(self.rounds[side]))
@@ -82,8 +84,8 @@ def measure(
                 disturber.go_on()
                 _round(measured, workers, measured.beside)
                 disturber.stop()
-        if BASE in workers:
-            measured.operations = _operations(workers[BASE])
+        measured.operations = _counted(workers.get(BASE), "operations")
+        measured.primitives = _counted(workers.get("rushlight"), "primitives")
     return measured
 
 
@@ -91,7 +93,7 @@ def _workers(
     measured: Measured, sides: Sequence[str], conditions: Conditions, stack: ExitStack
 ) -> dict[str, Worker]:
     workers = {}
-    for side in sides:
+    for side in (side for side in sides if is_written(side, measured.row)):
         try:
             worker = Worker(side, measured.row.name, conditions).ready()
         except SideError as error:
@@ -118,8 +120,8 @@ def _round(measured: Measured, workers: dict[str, Worker], into: dict) -> None:
             del workers[side]
 
 
-def _operations(worker: Worker) -> int:
+def _counted(worker: Worker | None, what: str) -> float:
     try:
-        return worker.ask("operations")
+        return worker.ask(what) if worker else 0
     except SideError:
         return 0

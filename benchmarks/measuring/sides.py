@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 
+from networks.rows import Row, find
+
 SIDES = {
     "rushlight": "Rushlight",
     "torch": "PyTorch",
@@ -14,6 +16,7 @@ SIDES = {
     "tinygrad": "tinygrad",
 }
 _PACKAGES = {"compile": "torch"}
+_NETWORKS = {"tinygrad": ("gpt", "mnist", "multilayer")}  # where not all of them are written
 _compiled = 0
 
 
@@ -22,10 +25,13 @@ def package_of(side: str) -> str:
     return _PACKAGES.get(side, side)
 
 
+def is_written(side: str, row: Row) -> bool:
+    """Whether there is a program of this row for a side."""
+    return row.network in _NETWORKS.get(side, (row.network,))
+
+
 def step_of(side: str, name: str) -> Callable[..., float]:
     """A function that makes one step; this process is then bound to that side."""
-    from networks.rows import find
-
     row = find(name)
     if side in ("jax", "tinygrad"):
         return import_module(f"networks.by_{side}").make_step(row)

@@ -16,6 +16,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from networks.inputs import batches
+from networks.rows import find
+
 from measuring.sides import compiled_kernels, count_kernels, step_of
 
 Step = Callable[..., float]
@@ -67,9 +70,7 @@ def timed(step: Step, seconds: float) -> list[float]:
 
 def at_length(step: Step, row: str, length: int) -> dict[str, Any]:
     """The seconds of one step on texts of another length, and how many kernels it compiled."""
-    from networks.inputs import batches
     from networks.loop import tensors
-    from networks.rows import find
 
     found = find(row)
     (batch,) = batches(found.kind, found.inputs | {"length": length}, count=1)
@@ -88,10 +89,21 @@ def operations(step: Step) -> int:
     return counter.get_total_flops()
 
 
+def primitives(step: Step, steps: int = 4) -> float:
+    """How many primitives a step of Rushlight records, on average over some steps."""
+    from rushlight.graph.recorder import recorder
+
+    before = recorder().recorded
+    for _ in range(steps):
+        step()
+    return (recorder().recorded - before) / steps
+
+
 REQUESTS: dict[str, Callable[..., Any]] = {
     "steps": timed,
     "length": at_length,
     "operations": operations,
+    "primitives": primitives,
 }
 
 if __name__ == "__main__":

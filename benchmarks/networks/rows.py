@@ -225,6 +225,22 @@ ODD_ROWS = (
 )
 
 
+def _overhead(title: str, layers: tuple[int, ...], optimizer: str) -> Row:
+    inputs = {"batch": 4, "inputs": layers[0], "classes": layers[-1]}
+    name, options = f"recording-{title}", (("lr", 1e-3),)
+    sizes = {"layers": layers}
+    return Row(name, title, 1.0, "multilayer", sizes, "vectors", inputs, optimizer, options)
+
+
+# Networks so small that computing takes next to nothing: a step's time is recording and launching.
+RECORDING_ROWS = (
+    _overhead("2-16-1, SGD", (2, 16, 1), "SGD"),
+    _overhead("2-16-1, Adam", (2, 16, 1), "Adam"),
+    _overhead("8 layers of 16, Adam", (16,) * 9, "Adam"),
+    _overhead("24 layers of 16, SGD", (16,) * 25, "SGD"),
+)
+
+
 def find(name: str) -> Row:
     """The row of this name; KeyError if there is none."""
-    return {row.name: row for row in (*ROWS, *ODD_ROWS)}[name]
+    return {row.name: row for row in (*ROWS, *ODD_ROWS, *RECORDING_ROWS)}[name]
