@@ -15,10 +15,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from rushlight.graph import places, timing
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.interrupts import held
 from rushlight.graph.node import INPUT, Failure, Node, Origin, Primitive
-from rushlight.graph.places import LARGE, origin_here
 from rushlight.graph.program import Binding, Engine, Equation, EquationError, Graph, Leaf, Program
 from rushlight.graph.spec import Spec
 from rushlight.graph.work import operations_of
@@ -107,7 +107,8 @@ class Recorder:
                 pending = self._with_work_of_others(pending, journal)
             if pending:
                 self.recorded += len(pending)
-                _compute(pending, journal)
+                with timing.span("compute"):
+                    _compute(pending, journal)
 
     def _take(self) -> tuple[list[Node], dict]:
         pending = self.pending[:]
@@ -180,8 +181,8 @@ def record(
 ) -> Node:
     """Record one primitive; its value is computed at the next sync point."""
     node = Node(primitive, inputs, attributes, numbers, spec, origin)
-    if spec.nbytes > LARGE and origin is None:
-        node.origin = origin_here()  # there may be no memory for it
+    if spec.nbytes > places.large and origin is None:
+        node.origin = places.origin_here(primitive.name)
     mine = _local.recorder
     if mine.immediate:
         _evaluate_now(node)
@@ -230,7 +231,7 @@ def _evaluate_now(node: Node) -> None:
     try:
         node.buffer = _provided("evaluate")(node)
     except Exception as error:  # noqa: BLE001 - raised again with its place
-        raise _located(error, node) from None
+        raise places.located(error, node) from None
     node.inputs = ()
 
 
@@ -327,10 +328,12 @@ def _run(live: list[Node], survives: list[bool]) -> None:
         program = PROGRAMS[key] = engine().plan(graph)
     specs = (*[leaf.spec for leaf in leaves], *[node.spec for node in live])
     binding = Binding(tuple([leaf.buffer for leaf in leaves]), numbers, specs)
+    if timing.watcher is not None:
+        timing.watcher.note(live)
     try:
         results = program.run(binding)
     except EquationError as failure:
-        raise _located(failure.error, live[failure.equation]) from failure.error
+        raise places.located(failure.error, live[failure.equation]) from failure.error
     survivors = [node for node, kept in zip(live, survives, strict=True) if kept]
     for node, buffer in zip(survivors, results, strict=True):
         node.buffer = buffer
@@ -398,22 +401,6 @@ def _describe(live: list[Node], survives: list[bool], leaves: dict, donated: lis
         for leaf, gift in zip(leaves, donated, strict=True)
     ]
     return Graph(tuple(described), tuple(equations), tuple(results))
-
-
-def _located(error: Exception, node: Node) -> Exception:
-    """The error with the operation and the user's line that recorded it."""
-    if isinstance(error, MemoryError):
-        error = _out_of_memory(error, node)
-    if node.origin is None or not error.args:
-        return error
-    return type(error)(f"{error.args[0]}\nIn {node.origin}.")
-
-
-def _out_of_memory(error: MemoryError, node: Node) -> MemoryError:
-    """Names the value; an engine may have said more than that it lacks room for it."""
-    asked = error.args[0] if type(error) is MemoryError and error.args else ""
-    words = f"not enough memory for {node.primitive.name} of {node.spec}: "
-    return MemoryError(words + (asked or f"{node.spec.nbytes:,} bytes were asked for."))
 
 
 PROGRAMS: dict[tuple, Program] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 _MEMBERSHIP, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
@@ -55,7 +56,7 @@ def core_quota() -> int | None:
     return min(quotas, default=None)
 
 
-def _quotas_along(root: Path, path: str, read) -> list[int]:
+def _quotas_along(root: Path, path: str, read: Callable[[Path], tuple[int, int]]) -> list[int]:
     """The limits of a control group and of those that it is in."""
     group, found = root / path.strip("/"), []
     for place in (group, *group.parents):

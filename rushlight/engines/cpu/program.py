@@ -16,6 +16,7 @@ from rushlight.engines.cpu.sizes import find_sizes
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.program import Binding, Graph
 from rushlight.graph.spec import Spec
+from rushlight.graph.timing import span
 from rushlight.graph.verify import verify
 
 _MOST_BOUND = 64
@@ -35,7 +36,8 @@ class CPUProgram:
     def tables(self) -> Tables:
         """The plan, made when the first run at sizes that are not interpreted needs it."""
         if self._tables is None:
-            self._tables = Tables(plan_graph(self.graph))
+            with span("plan"):
+                self._tables = Tables(plan_graph(self.graph))
         return self._tables
 
     def run(self, binding: Binding) -> list[Buffer]:
@@ -45,15 +47,19 @@ class CPUProgram:
             if bound is self:
                 bound = self._bind(binding)
             if bound is None:
-                return host.interpret(self.graph, binding)
+                with span("interpret"):
+                    return host.interpret(self.graph, binding)
             return run_bound(bound, binding)
 
     def _bind(self, binding: Binding) -> Bound | None:
         specs = binding.specs
         bound = None
         if not host.is_interpreted(self.graph, specs):
-            bound = Bound(self.tables, specs, binding.numbers)
-            addresses = compile_kernels(self.tables.native, bound, self._known)
+            tables = self.tables
+            with span("bind"):
+                bound = Bound(tables, specs, binding.numbers)
+            with span("compile"):
+                addresses = compile_kernels(tables.native, bound, self._known)
             bound.lists = make_lists(bound, addresses)
         if len(self._bound) >= _MOST_BOUND:
             self._bound.pop(next(iter(self._bound)))

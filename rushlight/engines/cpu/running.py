@@ -15,6 +15,7 @@ from rushlight.engines.cpu.plan import HostStep, NativeStep
 from rushlight.engines.cpu.pool import run_list
 from rushlight.engines.cpu.roots import is_number
 from rushlight.engines.cpu.scans import Value, literal_value
+from rushlight.graph import timing
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.interrupts import honour
 from rushlight.graph.program import Binding, EquationError
@@ -90,6 +91,10 @@ def _cost(step: NativeStep | Crafted) -> int:
 
 def run_bound(bound: Bound, binding: Binding) -> list[Buffer]:
     """Run a bound plan; gives the results."""
+    if timing.watcher is not None:
+        from rushlight.engines.cpu.profiled import ProfiledRun
+
+        return ProfiledRun(bound, binding).run()
     if GUARD in ("", "0"):
         return Run(bound, binding).run()
     from rushlight.engines.cpu.guard import GuardedRun
@@ -120,9 +125,13 @@ class Run:
             if isinstance(item, HostStep):
                 self.check(item) if item.is_check else self.run_host(item)
             else:
-                run_list(item.address, item.count, item.is_serial, item.limit)
+                self.launch(item)
         held = [*buffers, *self.fresh]
         return [held[place] for place in tables.results]
+
+    def launch(self, item: NativeList) -> None:
+        """Run a list."""
+        run_list(item.address, item.count, item.is_serial, item.limit)
 
     def allocate(self, value: int | None, nbytes: int) -> Buffer:
         """Memory for a result, or for all temporaries; an error says for what there is none."""
