@@ -1,4 +1,4 @@
-"""The command line: ``rushlight demo`` and ``rushlight --version``."""
+"""The command line: ``rushlight demo``, ``rushlight cache`` and ``rushlight --version``."""
 
 import argparse
 from importlib import metadata
@@ -25,6 +25,10 @@ def make_parser() -> argparse.ArgumentParser:
         "demo", add_help=False, help="train a small network on handwritten digits"
     )
     demo.set_defaults(run=run_demo)
+    cache = commands.add_parser(
+        "cache", add_help=False, help="show what compiled code is kept on disk, or clear it"
+    )
+    cache.set_defaults(run=run_cache)
     return parser
 
 
@@ -41,6 +45,30 @@ def run_demo(arguments: list[str]) -> int:
     from rushlight.examples import digits
 
     return digits.main(arguments)
+
+
+def run_cache(arguments: list[str]) -> int:
+    """Show the folder of compiled kernels, or empty it."""
+    from rushlight.engines.cpu import cache
+
+    parser = argparse.ArgumentParser(
+        prog="rushlight cache",
+        description="Show what compiled code is kept on disk. RUSHLIGHT_CACHE names another folder "
+        "(or is off), RUSHLIGHT_CACHE_SIZE says how much it may hold.",
+    )
+    parser.add_argument("--clear", action="store_true", help="remove all of it")
+    chosen = parser.parse_args(arguments)
+    place = cache.store()
+    if place is None:
+        print(f"compiled code is not kept (folder: {cache.folder() or 'off'})")
+        return 0
+    if chosen.clear:
+        place.clear()
+    used, most = place.usage(), cache.most_bytes()
+    print(f"folder   {place.place}")
+    print(f"entries  {used.entries}")
+    print(f"size     {used.nbytes / 2**20:.1f} MiB of at most {most / 2**20:.1f} MiB")
+    return 0
 
 
 if __name__ == "__main__":

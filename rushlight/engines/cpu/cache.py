@@ -1,10 +1,18 @@
-"""Object code kept on disk, shared by processes.
+"""What is kept on disk between processes: compiled code, and what is known about it.
 
-A file holds the object code of one or more kernels under the hash of each (hard links, where the
-file system has them).  Its first bytes are a checksum of the rest, so an entry that is damaged or
-half-written is noticed, removed and built anew.  Files are written beside and then renamed.  The
-folder is `RUSHLIGHT_CACHE`, or `rushlight` in the user's cache folder; `RUSHLIGHT_CACHE=off` keeps
-nothing.  A folder that others may write to is not used: it would run their code.
+    place = store()                       # None if nothing is kept
+    place.write(["k12", "k34"], content)  # one content under several names
+    names, content = place.read("k12")    # None if it is not there
+
+An entry is one file under each of its names (hard links, where the file system has them).  It
+begins with a checksum of the rest, and the rest with the names, so an entry that is damaged,
+half-written or misplaced is noticed, removed and made anew.  Files are written beside and then
+renamed, and nothing is locked: any number of processes may share a folder.
+
+The folder is `RUSHLIGHT_CACHE`, or `rushlight` in the user's cache folder; `RUSHLIGHT_CACHE=off`
+keeps nothing.  What was used longest ago is removed when `RUSHLIGHT_CACHE_SIZE` (256M) is full.
+The folder must be the user's own: one in which others could write is not used, since it would
+run their code.
 """
 
 from __future__ import annotations
@@ -12,29 +20,73 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import stat
 import sys
 import tempfile
+import time
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-MOST_BYTES = 256 << 20
-_MAGIC = b"rushlight object 1\n"
+DEFAULT_BYTES = 256 << 20
+_MAGIC = b"rushlight entry 2\n"
 _DIGEST = hashlib.sha256().digest_size
+_BLOCK = 4096  # what a file takes at least, and is rounded up to
+_STALE_SECONDS = 3600
+_BEGUN = "new-"
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+_warned: set[Path] = set()
 
 
-def folder() -> Path | None:
-    """The folder in use, made if it is missing; None if there is no safe one."""
-    named = os.environ.get("RUSHLIGHT_CACHE", "")
-    if named.lower() == "off":
+class Usage(NamedTuple):
+    """What a cache folder holds."""
+
+    entries: int
+    nbytes: int
+
+
+def name_of(kind: str, text: str) -> str:
+    """The name of the entry about a text; the kind is one letter."""
+    return kind + hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def store() -> Store | None:
+    """The cache folder in use, made if it is missing; None if nothing can or may be kept."""
+    place = folder()
+    if place is None:
         return None
-    place = Path(named).expanduser() if named else _user_cache() / "rushlight"
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = place.stat()
-    except (OSError, RuntimeError):
+    except OSError:
         return None
-    if os.name == "posix" and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+    reason = _why_unsafe(status)
+    if reason is None:
+        return Store(place)
+    if place not in _warned:
+        _warned.add(place)
+        warnings.warn(
+            f"compiled kernels are not kept: the cache folder {place} {reason}\n"
+            "Expected: a folder that belongs to this user alone (chmod 700), "
+            "or RUSHLIGHT_CACHE naming another.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return None
+
+
+def folder() -> Path | None:
+    """The folder that the environment names, there or not; None for `RUSHLIGHT_CACHE=off`."""
+    named = os.environ.get("RUSHLIGHT_CACHE", "")
+    if named.lower() == "off":
         return None
-    return place
+    try:
+        return Path(named).expanduser() if named else _user_cache() / "rushlight"
+    except RuntimeError:  # a user without a home
+        return None
 
 
 def _user_cache() -> Path:
@@ -45,50 +97,87 @@ def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def read(name: str) -> tuple[list[str], bytes] | None:
-    """The names of the kernels in the entry `name`, and their object code; None if not there."""
-    place = folder()
-    if place is None:
-        return None
-    path = place / name
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    start = len(_MAGIC) + _DIGEST
-    digest, payload = content[len(_MAGIC) : start], content[start:]
-    if content[: len(_MAGIC)] != _MAGIC or hashlib.sha256(payload).digest() != digest:
+def _why_unsafe(status: os.stat_result) -> str | None:
+    if not stat.S_ISDIR(status.st_mode):
+        return "is not a folder"
+    if os.name != "posix":
+        return None  # by default a Windows profile is the user's alone
+    if status.st_uid != os.geteuid():
+        return "belongs to another user"
+    return "may be written to by other users" if status.st_mode & 0o022 else None
+
+
+def most_bytes() -> int:
+    """How many bytes the folder may hold."""
+    text = os.environ.get("RUSHLIGHT_CACHE_SIZE", "")
+    if not text:
+        return DEFAULT_BYTES
+    found = re.fullmatch(r"(\d+) ?([KMG]?)(iB|B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise ValueError(
+            "Expected RUSHLIGHT_CACHE_SIZE to be a number of bytes, or one of K, M or G, as 256M."
+            f"\nActual: {text}."
+        )
+    return int(found[1]) * _UNITS[found[2].upper()]
+
+
+class Store:
+    """A cache folder."""
+
+    def __init__(self, place: Path):
+        self.place = place
+
+    def read(self, name: str) -> tuple[list[str], bytes] | None:
+        """All names of an entry, and its content; None if there is none that is sound."""
+        path = self.place / name
+        try:
+            whole = path.read_bytes()
+        except OSError:
+            return None
+        start = len(_MAGIC) + _DIGEST
+        digest, payload = whole[len(_MAGIC) : start], whole[start:]
+        sound = whole[: len(_MAGIC)] == _MAGIC and hashlib.sha256(payload).digest() == digest
+        first, _, content = payload.partition(b"\n")
+        names = first.decode().split() if sound else []
+        if name not in names:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return None
         with contextlib.suppress(OSError):
-            path.unlink()
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # the oldest are evicted first
-    names, _, code = payload.partition(b"\n")
-    return names.decode().split(), code
+            os.utime(path)  # the oldest are removed first
+        return names, content
+
+    def write(self, names: Sequence[str], content: bytes) -> None:
+        """Keep an entry; where nothing can be written, nothing is kept."""
+        payload = " ".join(names).encode() + b"\n" + content
+        whole = _MAGIC + hashlib.sha256(payload).digest() + payload
+        most = most_bytes()
+        if len(whole) > most:
+            return
+        with contextlib.suppress(OSError):
+            _make_room(self.place, names[0], len(whole), most)
+            first = self.place / names[0]
+            _write_whole(first, whole)
+            for name in names[1:]:
+                _link(first, self.place / name, whole)
+
+    def usage(self) -> Usage:
+        """How many entries there are, and how many bytes they take."""
+        files = _files(self.place)
+        return Usage(len({file.inode for file in files}), _total(files))
+
+    def clear(self) -> None:
+        """Remove every entry, and nothing else that may be in the folder."""
+        for file in _files(self.place):
+            with contextlib.suppress(OSError):
+                os.unlink(file.path)
 
 
-def write(names: list[str], code: bytes) -> None:
-    """Keep the object code of these kernels; a full or read-only disk keeps nothing."""
-    place = folder()
-    if place is None:
-        return
-    payload = " ".join(names).encode() + b"\n" + code
-    content = _MAGIC + hashlib.sha256(payload).digest() + payload
-    try:
-        _evict(place, len(content))
-        first = place / names[0]
-        _write_whole(first, content)
-        for name in names[1:]:
-            _link(first, place / name, content)
-    except OSError:
-        return
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix="new-", dir=path.parent)
+def _write_whole(path: Path, whole: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=_BEGUN, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.write(whole)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -96,35 +185,78 @@ def _write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _link(first: Path, path: Path, content: bytes) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+def _link(first: Path, path: Path, whole: bytes) -> None:
     try:
         os.link(first, path)
     except FileExistsError:  # another process was faster, with the same code
         return
     except OSError:
-        _write_whole(path, content)
+        _write_whole(path, whole)
 
 
-def _evict(place: Path, coming: int) -> None:
-    """Remove the entries used longest ago until the new one fits."""
-    entries, total, counted = [], coming, set()
+class _File(NamedTuple):
+    """A file of ours in the folder; the oldest sorts first."""
+
+    used: float
+    inode: int
+    nbytes: int
+    path: str
+
+
+_ENTRY = re.compile(r"[a-z][0-9a-f]{40}|" + _BEGUN + ".*")
+
+
+def _files(place: Path) -> list[_File]:
+    """What is ours in a folder; what a killed process left half-written is removed."""
+    found, now = [], time.time()
     with os.scandir(place) as listing:
         for entry in listing:
-            status = entry.stat()
-            entries.append((status.st_mtime, status.st_ino, status.st_size, entry.path))
-            if status.st_ino not in counted:
-                counted.add(status.st_ino)
-                total += status.st_size
-    if total <= MOST_BYTES:
+            if not _ENTRY.fullmatch(entry.name):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+                if entry.name.startswith(_BEGUN) and now - status.st_mtime > _STALE_SECONDS:
+                    os.unlink(entry.path)
+                    continue
+            except OSError:  # another process has just removed it
+                continue
+            nbytes = -(-status.st_size // _BLOCK) * _BLOCK
+            found.append(_File(status.st_mtime, entry.inode(), nbytes, entry.path))
+    return found
+
+
+def _total(files: list[_File]) -> int:
+    return sum({file.inode: file.nbytes for file in files}.values())
+
+
+_written: dict[Path, int] = {}
+"""For each folder, how many bytes this process has written since it last looked at its size."""
+
+
+def _make_room(place: Path, name: str, coming: int, most: int) -> None:
+    """Remove the entries used longest ago, if the new one would not fit.
+
+    A look at a large folder takes longer than writing to it, so it is taken for one entry in 16,
+    chosen by its name, and after a 16th of what fits.
+    """
+    _written[place] = _written.get(place, 0) + coming + _BLOCK
+    if name[-1] == "0" or _written[place] > most // 16:
+        _remove_oldest(place, most, coming)
+        _written[place] = 0
+
+
+def _remove_oldest(place: Path, most: int, coming: int) -> None:
+    """Make room for an entry, and some more."""
+    files = _files(place)
+    total = _total(files)
+    if total + coming <= most:
         return
-    gone = set()
-    for _, inode, size, path in sorted(entries):
-        if total <= MOST_BYTES * 3 // 4 and inode not in gone:
-            break
+    gone: set[int] = set()
+    for file in sorted(files):
+        if file.inode not in gone:
+            if total + coming <= most * 3 // 4:
+                break
+            gone.add(file.inode)
+            total -= file.nbytes
         with contextlib.suppress(OSError):
-            os.unlink(path)
-        if inode not in gone:
-            gone.add(inode)
-            total -= size
+            os.unlink(file.path)

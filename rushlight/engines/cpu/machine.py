@@ -14,8 +14,8 @@ import os
 import platform
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
+from rushlight.engines.cpu.processor import processor
 from rushlight.graph.dtype import DType
 
 
@@ -85,14 +85,6 @@ def _chosen(widest: str) -> str:
     return asked
 
 
-def _features_of(llvm: Any) -> dict[str, bool]:
-    """The processor's features; none where LLVM cannot tell, and goes by the name alone."""
-    try:
-        return dict(llvm.get_host_cpu_features())
-    except RuntimeError:
-        return {}
-
-
 def _flags(features: dict[str, bool]) -> list[str]:
     return [f"{'+' if there else '-'}{name}" for name, there in sorted(features.items())]
 
@@ -100,16 +92,15 @@ def _flags(features: dict[str, bool]) -> list[str]:
 @lru_cache(maxsize=1)
 def machine() -> Machine:
     """The machine that this process runs on."""
-    import llvmlite.binding as llvm
-
-    features = _features_of(llvm)
+    host = processor()
+    features = host.features
     vector = _chosen(_widest(features))
     size, rows, short_rows, vectors = _WIDTHS[vector]
     modern = vector != "sse"
     return Machine(
         vector=vector,
         vector_bytes=size,
-        cpu=llvm.get_host_cpu_name(),
+        cpu=host.cpu,
         features=",".join([*_flags(features), *filter(None, _WITHOUT[vector].split(","))]),
         has_fma=modern,
         has_half=vector == "neon" or (modern and bool(features.get("f16c"))),

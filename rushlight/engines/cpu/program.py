@@ -99,7 +99,7 @@ def compile_kernels(
     requests = [request for made in new.values() for request in made]
     if requests and dump.is_wanted():
         dump.write("\n".join([module_text(emit) for emit in dict(requests).values()]))
-    addresses = iter(kernel_addresses(requests) if requests else ())
+    addresses = iter(kernel_addresses(requests, lasting=True) if requests else ())
     for name, made in new.items():
         known[name] = [next(addresses) for _ in made]
     return [known[name] for name in names]

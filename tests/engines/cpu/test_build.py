@@ -1,4 +1,4 @@
-"""Kernels in memory and on disk, and the machine's description."""
+"""Kernels from IR to addresses, and the machine's description; `test_cache.py` has the disk."""
 
 import os
 import subprocess
@@ -7,9 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from rushlight.engines.cpu import build, cache, machine, pool
+from rushlight.engines.cpu import build, machine, objects, pool, processor, structure
 from rushlight.engines.cpu.builder import POINTER
-from rushlight.graph.dtype import int64
+from rushlight.engines.cpu.kernel import Op
+from rushlight.engines.cpu.roles import Role
+from rushlight.graph.dtype import float64, int64, uint64
 
 
 def adding(number):
@@ -88,51 +90,128 @@ def test_objects_that_share_a_kernel_load_together(folder, compiled):
     assert [run(address) for address in addresses] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b"", lambda b: b[:60] + b"x" * 99])
-def test_a_damaged_entry_is_built_anew(folder, compiled, damage):
-    build.kernel_addresses([("one", adding(1))])
-    (path,) = folder.iterdir()
-    path.write_bytes(damage(path.read_bytes()))
+def test_a_structure_is_found_without_its_code_being_written(folder, compiled):
+    def never(f):
+        raise AssertionError("the IR is not needed")
+
+    first = build.kernel_addresses([(("add", n), adding(n)) for n in (1, 2)], lasting=True)
+    assert [run(address) for address in first] == [1, 2]
     forget()
-    (address,) = build.kernel_addresses([("one", adding(1))])
-    assert run(address) == 1
+    (address,) = build.kernel_addresses([(("add", 2), never)], lasting=True)
+    assert run(address) == 2
+    forget()
+    for path in folder.glob("k*"):  # the structure is known, but the code has been evicted
+        path.unlink()
+    (address,) = build.kernel_addresses([(("add", 2), adding(2))], lasting=True)
+    assert run(address) == 2
     assert len(compiled) == 2
-    assert cache.read(path.name) is not None
 
 
-def test_the_oldest_entries_are_evicted(folder, monkeypatch):
-    monkeypatch.setattr(cache, "MOST_BYTES", 10_000)
-    for number in range(8):
-        cache.write([f"k{number}", f"l{number}"], b"x" * 3000)
-        for name in (f"k{number}", f"l{number}"):
-            os.utime(folder / name, (number, number))
-    assert cache.read("k0") is None
-    assert cache.read("l0") is None
-    assert cache.read("k7") == (["k7", "l7"], b"x" * 3000)
-    sizes = {path.stat().st_ino: path.stat().st_size for path in folder.iterdir()}
-    assert sum(sizes.values()) <= 10_000
+def test_a_key_that_no_other_process_can_know_does_not_last(folder, compiled):
+    for _ in range(2):
+        build.kernel_addresses([((object(), 1), adding(1))], lasting=True)
+        forget()
+    assert not list(folder.glob("s*"))
+    assert len(compiled) == 1  # its code is found by its IR all the same
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs owners and modes")
-def test_a_folder_that_others_may_write_to_is_not_used(folder, compiled):
-    folder.mkdir(mode=0o700)
-    folder.chmod(0o777)
-    (address,) = build.kernel_addresses([("one", adding(1))])
-    assert run(address) == 1
-    assert not list(folder.iterdir())
+def test_keys_that_differ_have_different_texts():
+    keys = [1, True, 1.0, -0.0, 0.0, "1", (1,), ((1,),), (1, None), Role.MAP, int64, uint64, b"1"]
+    keys += [Op("load", int64), Op("load", int64, (1,)), ("load", int64, (1,), None)]
+    texts = [structure.text_of(key) for key in keys]
+    assert "" not in texts
+    assert len(set(texts)) == len(keys)
+    assert structure.text_of(Role) == structure.text_of((1, lambda: 1)) == ""
 
 
-def test_the_folder_is_private(folder):
-    build.kernel_addresses([("one", adding(1))])
-    if os.name == "posix":
-        assert folder.stat().st_mode & 0o777 == 0o700
+def test_another_source_or_compiler_has_other_names(monkeypatch):
+    before = structure.name_of_structure(1), structure.name_of_code("text")
+    assert before == (structure.name_of_structure(1), structure.name_of_code("text"))
+    monkeypatch.setattr(structure, "_source", lambda: "other")
+    assert structure.name_of_structure(1) != before[0]
+    assert structure.name_of_code("text") == before[1]
+    monkeypatch.setattr(structure, "_environment", lambda: "other")
+    assert structure.name_of_code("text") != before[1]
 
 
-def test_no_cache(folder, monkeypatch):
-    monkeypatch.setenv("RUSHLIGHT_CACHE", "off")
-    (address,) = build.kernel_addresses([("one", adding(1))])
-    assert run(address) == 1
-    assert not folder.exists()
+CONSTANTS = (0.125, 3.5, -7.0, 1e30)
+
+
+def looking_up(f):
+    """x -> x * 0.125 + 3.5 in vectors: constants lie in sections of their own."""
+    place = f.argument(POINTER, 0)
+    for i, constant in enumerate(CONSTANTS):
+        value = f.load(float64, place, 2 * i, 2)
+        f.store(
+            value * f.constant(constant, float64, 2) + f.iota(int64, 2).cast(float64), place, 2 * i
+        )
+
+
+@pytest.mark.parametrize("loader", ["own", "LLVM"])
+def test_both_loaders_make_the_same_of_an_object(folder, monkeypatch, loader):
+    if loader == "LLVM":
+        monkeypatch.setattr(build, "load_object", lambda code: None)
+    (address,) = build.kernel_addresses([("looking up", looking_up)])
+    values = np.arange(8.0)
+    expected = values * np.repeat(CONSTANTS, 2) + np.tile([0.0, 1.0], 4)
+    block = np.array([values.ctypes.data], np.int64)
+    steps = np.array([[address, block.ctypes.data, 1]], np.int64)
+    pool.run_list(steps.ctypes.data, 1, serial=True)
+    assert values.tolist() == expected.tolist()
+
+
+def test_what_calls_a_library_needs_a_linker():
+    text = """declare double @cos(double)
+    define double @turned(double %x) {
+      %y = call double @cos(double %x)
+      ret double %y
+    }"""
+    assert objects.load_object(build.compile_object(text)) is None
+
+
+@pytest.mark.parametrize("code", [b"", b"\x7fELF", b"\x7fELF\x02\x01" + b"\xff" * 200, b"MZ" * 99])
+def test_what_is_no_object_is_not_loaded(code):
+    assert objects.load_object(code) is None
+
+
+WARM = """
+import sys
+import rushlight as rl
+from rushlight.engines.cpu import build
+build.compile_object = None
+x = rl.arange(60000.0).reshape(300, 200).requires_grad_()
+loss = ((x @ x.T).tanh() + (x / 60000).exp().sum(1)).mean()
+loss.backward()
+print(loss.item(), x.grad.sum().item(), "llvmlite" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(not objects.IS_SUPPORTED, reason="LLVM loads objects on this platform")
+@pytest.mark.skipif(bool(os.environ.get("RUSHLIGHT_GUARD")), reason="needs no other mode")
+def test_a_program_whose_code_is_on_disk_loads_no_llvm(tmp_path):
+    cold = run_python(WARM.replace("build.compile_object = None", ""), tmp_path).split()
+    warm = run_python(WARM, tmp_path).split()
+    assert cold == [*warm[:2], "True"]
+    assert warm[2] == "False"
+
+
+def run_python(program, folder, **variables):
+    environment = os.environ | {"RUSHLIGHT_ENGINE": "cpu", "RUSHLIGHT_CACHE": str(folder)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env=environment | variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_processor_is_described_once(folder, monkeypatch):
+    asked = []
+    real = processor._asked
+    monkeypatch.setattr(processor, "_asked", lambda: asked.append(1) or real())
+    first, second = processor.processor.__wrapped__(), processor.processor.__wrapped__()
+    assert first == second
+    assert len(asked) == (1 if processor._evidence() else 2)
 
 
 def test_a_narrower_vector_can_be_asked_for(monkeypatch):
