@@ -77,7 +77,7 @@ def convolve(b: Builder) -> Value | None:
 def _convolution(kind: int, x: Value, y: Value, weight: Value, setting: Setting) -> Value:
     window = prod(weight.shape[1:])
     if kind == 0:
-        node = Convolution.forward(IDLE, x.node, weight.node, setting)
+        node = Convolution.forward(IDLE, x.node, weight.node, setting, y.shape[2:])
         return product_of(x, weight, node, window)
     if kind == 1:
         lengths = x.shape[2:]

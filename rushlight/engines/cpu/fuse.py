@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rushlight.engines.cpu.roles import LOOKUPS, WITH_EPILOGUES, Role
 from rushlight.engines.cpu.roots import Index, Roots, is_number, move_index, place_indices
 from rushlight.engines.cpu.sizes import Atoms, Sizes
+from rushlight.engines.cpu.waiting import can_wait, wait
 from rushlight.graph.program import Equation, Graph
 from rushlight.graph.scan import SCAN
 
@@ -228,6 +229,16 @@ class _Grouping:
             inner = [read for read in reads if self.position[read.value] == at]
             if self.can_join(value, group, inner):
                 return at
+        return self.find_waiting(value, reads, least)
+
+    def find_waiting(self, value: int, reads: list[Read], least: int) -> int | None:
+        """A hand-made kernel's group that is moved to where a root can follow it."""
+        for at in sorted({self.position[read.value] for read in reads} - {-1, least}, reverse=True):
+            group = self.groups[at]
+            follows = group.role is Role.CRAFTED and self.can_follow(value, group, reads)
+            if follows and can_wait(self, at, least):
+                wait(self, at, least)
+                return least
         return None
 
     def find_sibling(self, value: int) -> int | None:
