@@ -149,21 +149,25 @@ def pad(x: Node, fill: Node, low: tuple, high: tuple, interior: tuple | None = N
     """Put `fill` (rank 0) around each dimension, and `interior` of it between neighbours."""
     interior = interior or (0,) * x.spec.rank
     spec = x.spec.with_shape(padded_shape(x.spec.shape, low, high, interior))
-    return record(PAD, (x, fill), (), (*low, *high, *interior), spec)
+    spreads = tuple([between > 0 for between in interior])
+    return record(PAD, (x, fill), spreads, (*low, *high, *interior), spec)
+
+
+def _kinds(steps: tuple) -> tuple[int, ...]:
+    """What is structure of steps: whether each is 1, larger (2) or negative (-1)."""
+    return tuple([1 if step == 1 else 2 if step > 0 else -1 for step in steps])
 
 
 def slice_(x: Node, starts: tuple, sizes: tuple, steps: tuple | None = None) -> Node:
     """Every steps[i]-th element from starts[i], sizes[i] of them; a step may be negative."""
     steps = steps or (1,) * len(starts)
-    signs = tuple([step > 0 for step in steps])
-    return record(SLICE, (x,), signs, (*starts, *steps), x.spec.with_shape(sizes))
+    return record(SLICE, (x,), _kinds(steps), (*starts, *steps), x.spec.with_shape(sizes))
 
 
 def update(x: Node, part: Node, starts: tuple, steps: tuple | None = None) -> Node:
     """x with the elements that `slice_` would take replaced by those of `part`."""
     steps = steps or (1,) * len(starts)
-    signs = tuple([step > 0 for step in steps])
-    return record(UPDATE, (x, part), signs, (*starts, *steps), x.spec)
+    return record(UPDATE, (x, part), _kinds(steps), (*starts, *steps), x.spec)
 
 
 def window(x: Node, axis: int, size: int, stride: int, dilation: int = 1) -> Node:

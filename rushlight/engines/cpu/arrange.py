@@ -74,9 +74,9 @@ class Tile(NamedTuple):
         return self.lanes * self.vectors
 
     @property
-    def tiles_to_a_panel(self) -> int:
-        """How many tiles of A are about as large as a panel of B."""
-        return max(1, self.columns // self.rows)
+    def tiles_in_group(self) -> int:
+        """How many tiles of A are packed where it would be one panel of B."""
+        return max(1, 4 * self.columns // self.rows)
 
 
 def tile_of(dtype: DType) -> Tile:
@@ -148,7 +148,7 @@ def _steps(variant: str, tile: Tile, counts: tuple, depth: int) -> tuple[int, in
         groups += _divided(panels, panels_each)
         workspace += panels * depth * tile.columns
     if variant in (ROWS_SHARED, BOTH_SHARED):
-        groups += _divided(tiles, panels_each * tile.tiles_to_a_panel)
+        groups += _divided(tiles, panels_each * tile.tiles_in_group)
         workspace += tiles * (depth * tile.rows + tile.lanes)
     return batch * groups, batch * workspace
 

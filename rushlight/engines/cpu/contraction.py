@@ -47,6 +47,8 @@ from rushlight.engines.cpu.tile import Place, Prepare, emit_finish, emit_micro, 
 from rushlight.engines.cpu.values import Value
 from rushlight.graph.dtype import DType, int64
 
+_DEPTH_PACKED = 256
+
 __all__ = ["Arrangement", "Contraction", "Place", "Slot", "arrange", "kernel_requests"]
 
 
@@ -188,15 +190,17 @@ class _Packing:
 
     def _pack_tiles(self, chunk: Value) -> None:
         f, sizes, tile = self.f, self.sizes, self.tile
-        each = self.each * tile.tiles_to_a_panel
+        each = self.each * tile.tiles_in_group
         groups = (sizes.tiles + (each - 1)) // each
         batch, group = chunk // groups, chunk % groups
         end = _fewer(f, (group + 1) * each, sizes.tiles)
-        with f.loop(group * each, end) as index:
+        # tiles are narrower than a line of the cache: neighbours share lines while these are there
+        with f.loop(0, sizes.depth, _DEPTH_PACKED) as k, f.loop(group * each, end) as index:
+            count = _fewer(f, sizes.depth - k, f.constant(_DEPTH_PACKED, int64))
             place = sizes.packed_columns + (batch * sizes.tiles + index) * sizes.tile
-            source = self.a.panel(batch, sizes.first_row(index), f.constant(0, int64))
-            target = f.at(tile.dtype, self.workspace, place)
-            f.call(self.pack_rows, *source, target, sizes.rows_of(index), sizes.depth)
+            source = self.a.panel(batch, sizes.first_row(index), k)
+            target = f.at(tile.dtype, self.workspace, place + k * tile.rows)
+            f.call(self.pack_rows, *source, target, sizes.rows_of(index), count)
 
 
 class _Computing:

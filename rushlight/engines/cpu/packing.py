@@ -7,6 +7,8 @@ anything: they only lead to results that nobody stores.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rushlight.engines.cpu.builder import POINTER, Function, Module
 from rushlight.engines.cpu.values import Value
 from rushlight.graph import dtype as dtypes
@@ -73,17 +75,26 @@ class _Panel:
         """Neighbouring lanes are neighbours in memory: copy vectors."""
         f = self.f
         with f.when(self.valid.equals(self.width)) as full:
-            self._copy([None if self._used(s) == self.lanes else m for s, m in self._pairs()])
+            self._copy(self._full_masks())
         with full.otherwise():
             self._copy(self._masks())
+
+    def _full_masks(self) -> list[Value | None]:
+        """The same where all lanes exist: only a last vector that is wider needs one."""
+        return [None if self._used(s) == self.lanes else m for s, m in self._pairs()]
 
     def _pairs(self) -> list[tuple[int, Value]]:
         return list(zip(self.starts, self._masks(), strict=True))
 
-    def _copy(self, masks: list[Value | None]) -> None:
+    def _copy(self, masks: list[Value | None], first: Value | None = None) -> None:
+        """Copy vectors; with `first`, the offset of lane 0, the places along have a table."""
         f = self.f
         with f.loop(0, self.count) as k:
-            row = f.at(self.dtype, self.source, k * self.along)
+            if first is None:
+                offset = k * self.along
+            else:
+                offset = f.load(int64, self.along, k) + first
+            row = f.at(self.dtype, self.source, offset)
             place = f.at(self.accumulate, self.target, k * self.width)
             for start, mask in zip(self.starts, masks, strict=True):
                 value = self._load(f.at(self.dtype, row, start), mask)
@@ -93,7 +104,7 @@ class _Panel:
         """Transpose blocks where neighbours along are neighbours in memory; else gather."""
         f = self.f
         with f.when(self.along.equals(1) & (self.count >= self.lanes)) as blocks:
-            self._transpose_blocks()
+            self._transpose_blocks(lambda lane: self.across * lane)
         with blocks.otherwise():
             offsets = [
                 self._existing(f.iota(int64, self.lanes) + start) * f.splat(self.across, self.lanes)
@@ -107,14 +118,14 @@ class _Panel:
         last = self.f.like(self.valid - 1, lane)
         return self.f.select(lane < last, lane, last)
 
-    def _transpose_blocks(self) -> None:
+    def _transpose_blocks(self, place_of: Callable[[Value], Value]) -> None:
         """Square blocks of lanes by places; the last one moved back to end with the panel."""
         f, lanes = self.f, self.lanes
         zero = f.constant(0, self.accumulate, lanes)
         # the last lanes first: what their vectors write beyond the width is then overwritten
         for start in reversed(self.starts):
             used = [f.constant(start + i, int64) for i in range(self._used(start))]
-            offsets = [self.across * self._existing(lane) for lane in used]
+            offsets = [place_of(self._existing(lane)) for lane in used]
             with f.loop(0, self.count, lanes) as step:
                 last = self.count - lanes
                 k = f.select(step < last, step, last)
@@ -126,14 +137,38 @@ class _Panel:
                     f.store(vector, place, i * self.width)
 
     def by_tables(self) -> None:
-        """Any view: gather by tables of offsets."""
+        """Any view: as by strides where offsets follow each other, else gather."""
         f, offsets = self.f, []
+        first, apart = f.load(int64, self.across, 0), []
         for start in self.starts:
             lanes = self._existing(f.iota(int64, self.lanes) + start)
-            offsets.append(f.gather(int64, self.across, lanes))
+            offset = f.gather(int64, self.across, lanes)
+            apart.append((offset - f.splat(first, self.lanes)).differs(lanes))
+            offsets.append(offset)
+        scattered = apart[0]
+        for other in apart[1:]:
+            scattered = scattered | other
+        with f.when(f.any(scattered)) as lanes_apart:
+            with f.when(self._is_run_along() & (self.count >= self.lanes)) as blocks:
+                start = f.load(int64, self.along, 0)
+                self._transpose_blocks(lambda lane: f.load(int64, self.across, lane) + start)
+            with blocks.otherwise(), f.loop(0, self.count) as k:
+                offset = f.load(int64, self.along, k)
+                self._gather(offsets, f.at(self.dtype, self.source, offset), k)
+        with lanes_apart.otherwise():
+            with f.when(self.valid.equals(self.width)) as full:
+                self._copy(self._full_masks(), first)
+            with full.otherwise():
+                self._copy(self._masks(), first)
+
+    def _is_run_along(self) -> Value:
+        """Whether the places along follow each other in memory."""
+        f = self.f
+        first = f.load(int64, self.along, 0)
+        gaps = f.variable(f.constant(0, int64))
         with f.loop(0, self.count) as k:
-            offset = f.load(int64, self.along, k)
-            self._gather(offsets, f.at(self.dtype, self.source, offset), k)
+            gaps.value = gaps.value | (f.load(int64, self.along, k) - first - k)
+        return gaps.value.equals(0)
 
     def _gather(self, offsets: list[Value], row: Value, k: Value) -> None:
         f = self.f

@@ -130,7 +130,8 @@ def _update(regions: Regions) -> list[Draft]:
     draft, tracer, parts = regions.along(part)
     first, rank = regions.equation.first_number, len(parts)
     for axis, index in enumerate(parts):
-        index = scaled(index, number_at(first + rank + axis))
+        if regions.equation.attributes[axis] != 1:
+            index = scaled(index, number_at(first + rank + axis))
         parts[axis] = shifted(index, number_at(first + axis))
     draft.stores.append((regions.read_all(tracer, part), regions.place(parts)))
     return [regions.whole(x), draft]
@@ -152,7 +153,9 @@ def _pad(regions: Regions) -> list[Draft]:
     for axis in range(rank):
         index = shifted(counter(axis), cropped(axis, wants_first=True))
         sources.append(index)
-        spread = total(index, scaled(index, number_at(first + 2 * rank + axis)))
+        spread = index
+        if regions.equation.attributes[axis]:
+            spread = total(index, scaled(index, number_at(first + 2 * rank + axis)))
         parts.append(shifted(spread, number_at(first + axis)))
     draft.stores.append((tracer.read_axes(x, sources), regions.place(parts)))
     return [regions.whole(fill), draft]

@@ -248,7 +248,8 @@ class Tracer:
         if name == "slice":
             rank = len(parts)
             for axis, part in enumerate(parts):
-                part = scaled(part, number_at(first + rank + axis))
+                if equation.attributes[axis] != 1:
+                    part = scaled(part, number_at(first + rank + axis))
                 parts[axis] = shifted(part, number_at(first + axis))
         else:
             (axis,), inside = equation.attributes, scaled(parts.pop(), number_at(first + 1))
