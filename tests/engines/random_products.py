@@ -13,6 +13,7 @@ from tests.engines.random_elementwise import combined, is_float
 from tests.engines.random_graphs import MOST_ELEMENTS, Builder, Value
 
 _MOST_OPERATIONS = 3_000_000
+_WINOGRAD = 64  # about how many times the error of the direct way
 _FLOATS = (float32, float32, float64, float16, bfloat16)
 
 
@@ -71,20 +72,23 @@ def convolve(b: Builder) -> Value | None:
     if work > _MOST_OPERATIONS or max(v.spec.size for v in (x, y, weight)) > MOST_ELEMENTS:
         return None
     slides = slides.closed(lengths, places)
-    return _convolution(b.number(3), x, y, weight, Setting(slides, groups))
+    return _convolution(b.number(3), x, y, weight, Setting(slides, groups, b.number(2) == 0))
 
 
 def _convolution(kind: int, x: Value, y: Value, weight: Value, setting: Setting) -> Value:
     window = prod(weight.shape[1:])
     if kind == 0:
         node = Convolution.forward(IDLE, x.node, weight.node, setting, y.shape[2:])
-        return product_of(x, weight, node, window)
-    if kind == 1:
-        lengths = x.shape[2:]
-        node = ConvolutionInput.forward(IDLE, y.node, weight.node, setting, lengths)
-        return product_of(y, weight, node, prod(weight.shape) // setting.groups)
-    node = ConvolutionWeight.forward(IDLE, x.node, y.node, setting)
-    return product_of(x, y, node, y.shape[0] * prod(y.shape[2:]))
+        made = product_of(x, weight, node, window)
+    elif kind == 1:
+        node = ConvolutionInput.forward(IDLE, y.node, weight.node, setting, x.shape[2:])
+        made = product_of(y, weight, node, prod(weight.shape) // setting.groups)
+    else:
+        node = ConvolutionWeight.forward(IDLE, x.node, y.node, setting)
+        made = product_of(x, y, node, y.shape[0] * prod(y.shape[2:]))
+    if not setting.quick:
+        return made
+    return made._replace(error=made.error + _WINOGRAD * made.roundoff * made.bound, whole=False)
 
 
 PRODUCTS = (contract_many, contract_many, convolve, convolve)
