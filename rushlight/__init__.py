@@ -45,9 +45,16 @@ from rushlight.tensor import Tensor
 
 __version__ = "0.1.0"
 
-_LAZY = ("data", "engines", "examples", "io", "nn", "optim", "profiler", "testing", "utils")
+_LAZY = ("amp", "data", "engines", "examples", "io", "nn", "optim", "profiler", "testing", "utils")
 _LAZY += ("vision",)
 _ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            *("autocast", "clear_autocast_cache", "get_autocast_dtype"),
+            *("is_autocast_cache_enabled", "is_autocast_enabled"),
+        ),
+        "rushlight.amp",
+    ),
     "load": "rushlight.io",
     "save": "rushlight.io",
     "get_num_threads": "rushlight.engines.cpu.pool",

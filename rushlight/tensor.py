@@ -38,6 +38,8 @@ class Modes(threading.local):
     anomaly_checks_nan = True
     walks = 0
     watchers: tuple = ()
+    autocast: Any = None
+    """What `autocast` casts to, while it is on; see `ops/autocast.py`."""
 
 
 modes = Modes()

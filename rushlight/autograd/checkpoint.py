@@ -142,6 +142,7 @@ class _Run(Packing):
         self.function = function
         self.second = second
         self.checks = checks
+        self.casting = modes.autocast
         self.random_state = _random_state() if keeps_random_state else None
         self._saved: list[Node | None] = []
         self.arguments = self._without_tensors(arguments)
@@ -181,13 +182,14 @@ class _Run(Packing):
     def _run_again(self, grads: tuple) -> list[list | None]:
         if self.packed is not None:
             self.put_saved(self.packed.unpack(grads))
-        before, modes.grad = modes.grad, True
+        before = modes.grad, modes.autocast
+        modes.grad, modes.autocast = True, self.casting
         try:
             args, kwargs = self._with_tensors(self.arguments, _tie(grads))
             with _Collector() as collector, _random(self.random_state), self.second:
                 self.function(*args, **kwargs)
         finally:
-            modes.grad = before
+            modes.grad, modes.autocast = before
             if self.packed is not None:
                 self.take_saved()
         if self.checks:

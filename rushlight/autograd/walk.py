@@ -59,13 +59,13 @@ class Walk:
         for node in {edge[0]: None for edge, _ in roots}:
             if not self.missing[node]:
                 self._push(ready, node)
-        before = modes.grad
-        modes.grad = self.create_graph
+        before, casting = modes.grad, modes.autocast
+        modes.grad, modes.autocast = self.create_graph, None
         try:
             while ready:
                 self._visit(heapq.heappop(ready)[2], ready)
         finally:
-            modes.grad = before
+            modes.grad, modes.autocast = before, casting
 
     def _push(self, ready: list, node: GradNode) -> None:
         self.pushed += 1

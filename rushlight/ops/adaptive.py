@@ -13,6 +13,7 @@ import numpy as np
 from rushlight.graph import indexing as p
 from rushlight.graph import reduction as r
 from rushlight.graph.movement import expand, permute, reshape
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.join import stack
 from rushlight.ops.parts import slice_axis
@@ -132,6 +133,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     return _avg_pool(2, input, output_size)
 
 
+@in_float32
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
     """The means of as many windows as `output_size` says over the last three dimensions."""
     return _avg_pool(3, input, output_size)
@@ -147,6 +149,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     return _max_pool(2, input, output_size, return_indices)
 
 
+@in_float32
 def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
     """The largest elements of as many windows as asked for over the last three dimensions."""
     return _max_pool(3, input, output_size, return_indices)

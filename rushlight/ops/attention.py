@@ -9,6 +9,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph.creation import iota
 from rushlight.graph.dtype import bool_
 from rushlight.graph.movement import expand
+from rushlight.ops.autocast import lowered
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
@@ -16,6 +17,7 @@ from rushlight.ops.random import dropout
 from rushlight.tensor import Tensor, wrap
 
 
+@lowered
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.ops.autocast import lowered
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.convolution import Convolution, ConvolutionInput, Setting
 from rushlight.ops.windows import Sizes, Sliding, per_dimension
@@ -144,6 +145,7 @@ def _transpose(
     return result if x is input else result.squeeze(0)
 
 
+@lowered
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -165,6 +167,7 @@ def conv1d(
     return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@lowered
 def conv2d(
     input: Tensor,
     weight: Tensor,
@@ -178,6 +181,7 @@ def conv2d(
     return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@lowered
 def conv3d(
     input: Tensor,
     weight: Tensor,
@@ -191,6 +195,7 @@ def conv3d(
     return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
+@lowered
 def conv_transpose1d(
     input: Tensor,
     weight: Tensor,
@@ -205,6 +210,7 @@ def conv_transpose1d(
     return _transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@lowered
 def conv_transpose2d(
     input: Tensor,
     weight: Tensor,
@@ -219,6 +225,7 @@ def conv_transpose2d(
     return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@lowered
 def conv_transpose3d(
     input: Tensor,
     weight: Tensor,

@@ -12,6 +12,7 @@ from rushlight.graph.creation import iota, literal, number
 from rushlight.graph.dtype import bool_, int64
 from rushlight.graph.indexing import gather, take
 from rushlight.graph.node import Node, Origin
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
@@ -183,6 +184,7 @@ def _classes_loss(
     return result.squeeze(0) if single and reduction == "none" else result
 
 
+@in_float32
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -202,6 +204,7 @@ def nll_loss(
     return _classes_loss("nll_loss", input, target, weight, ignore_index, reduction, False)
 
 
+@in_float32
 def cross_entropy(
     input: Tensor,
     target: Tensor,

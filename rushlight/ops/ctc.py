@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
@@ -32,6 +33,7 @@ def _paths(targets: np.ndarray, lengths: np.ndarray, blank: int) -> np.ndarray:
     return paths
 
 
+@in_float32
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

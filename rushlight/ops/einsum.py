@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from rushlight.ops.autocast import lowered
 from rushlight.ops.check import check_axis, fail
 from rushlight.ops.contraction import Contract, Labels
 from rushlight.ops.matmul import check_dtypes
@@ -163,6 +164,7 @@ def _multiply(a: Tensor, left: list, b: Tensor, right: list, result: list) -> Te
     return Contract.apply((a, b), tuple(left), tuple(right), tuple(result))
 
 
+@lowered
 def einsum(equation: Any, *operands: Any) -> Tensor:
     """Products of tensors summed over the labels that the output lacks.
 
@@ -212,6 +214,7 @@ def _product(operands: list[tuple[Tensor, list[int]]], result: list[int]) -> Ten
     return _aligned(total, labels, result)
 
 
+@lowered
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sums of products over several dimensions of both.
 

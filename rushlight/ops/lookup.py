@@ -11,6 +11,7 @@ from rushlight.graph import reduction as r
 from rushlight.graph.creation import number
 from rushlight.graph.dtype import bool_, int64
 from rushlight.graph.spec import spec_of
+from rushlight.ops.autocast import promoted
 from rushlight.ops.check import broadcast, check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant, filled
@@ -90,6 +91,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return _index_write("index_add", input, dim, index, source, "add")
 
 
+@promoted
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """input with the slices at `index` along one dimension replaced by those of `source`."""
     return _index_write("index_copy", input, dim, index, source, "set")

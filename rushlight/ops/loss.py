@@ -15,6 +15,7 @@ from rushlight.graph import reduction as r
 from rushlight.graph.creation import literal, number
 from rushlight.graph.node import Node
 from rushlight.ops.activation import LogSigmoid, widened
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import broadcast, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
@@ -111,6 +112,7 @@ class BinaryCrossEntropy(Operation):
         return left, right
 
 
+@in_float32
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -140,6 +142,7 @@ def _weighted(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
     return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
 
 
+@in_float32
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -175,6 +178,7 @@ class Huber(Operation):
         return left, -left
 
 
+@in_float32
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -196,6 +200,7 @@ def _huber(name: str, input: Tensor, target: Tensor, delta: float) -> Tensor:
     return Huber.apply((input.to(dtype), target.to(dtype)), delta)
 
 
+@in_float32
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -220,6 +225,7 @@ def _same_size(name: str, input: Tensor, target: Tensor) -> None:
         fail(ValueError, name, words, f"a target of shape {list(input.shape)}", describe(target))
 
 
+@in_float32
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -239,6 +245,7 @@ def binary_cross_entropy(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -272,6 +279,7 @@ def _times_log(x: Tensor, y: Tensor) -> Tensor:
     return where(zero, 0, x * where(zero, 1, y).log())
 
 
+@in_float32
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -294,6 +302,7 @@ def kl_div(
     return result / input.shape[0] if batch and input.dim() else result
 
 
+@in_float32
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rushlight.ops.activation import LogSigmoid
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.cross_entropy import IsClass
@@ -31,6 +32,7 @@ def pairwise_distance(
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
+@in_float32
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -46,6 +48,7 @@ def hinge_embedding_loss(
     return reduced(apart + together, reduction)
 
 
+@in_float32
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -64,6 +67,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
+@in_float32
 def soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -76,6 +80,7 @@ def soft_margin_loss(
     return reduced(-LogSigmoid.apply((target * input,)), reduction)
 
 
+@in_float32
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -102,6 +107,7 @@ def cosine_embedding_loss(
     return reduced(together + apart, reduction)
 
 
+@in_float32
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -182,6 +188,7 @@ def multilabel_soft_margin_loss(
     return reduced(loss.sum(-1) / input.shape[-1], reduction)
 
 
+@in_float32
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -212,6 +219,7 @@ def multi_margin_loss(
     return reduced(loss.reshape(()) if single else loss, reduction)
 
 
+@in_float32
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,

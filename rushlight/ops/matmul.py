@@ -10,6 +10,7 @@ from rushlight.graph.dtype import bool_
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node
 from rushlight.graph.spec import Spec
+from rushlight.ops.autocast import left_alone, lowered
 from rushlight.ops.check import broadcast, check_tensor, describe, fail
 from rushlight.ops.contraction import Bmm, Contract, Dot, Labels, Mm, Mv, contraction
 from rushlight.tensor import Tensor
@@ -46,6 +47,7 @@ def _fail_shapes(operation: str, a: Tensor, b: Tensor, left: tuple, right: tuple
     )
 
 
+@lowered
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The matrix product: of vectors, matrices, and batches of matrices that broadcast.
 
@@ -126,6 +128,7 @@ def _batch_labels(x: Tensor, have: tuple, batch: tuple) -> tuple[Tensor, Labels,
     return x, labels, labels
 
 
+@lowered
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of two matrices; RuntimeError for other ranks."""
     for name, matrix in (("self", input), ("mat2", mat2)):
@@ -140,6 +143,7 @@ def _check_rank(operation: str, name: str, x: Tensor, rank: int) -> None:
         fail(RuntimeError, operation, f"{name} must be {kind}", f"{rank} dimensions", describe(x))
 
 
+@lowered
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """The products of two batches of as many matrices; RuntimeError for other ranks or sizes."""
     _check_rank("bmm", "batch1", input, 3)
@@ -155,6 +159,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return Bmm.apply((input, mat2), *labels)
 
 
+@left_alone
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix and a vector."""
     _check_rank("mv", "self", input, 2)
@@ -162,6 +167,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(input, vec)
 
 
+@left_alone
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The sum of the products of two vectors, a number."""
     if input.dim() != 1 or tensor.dim() != 1:
@@ -170,6 +176,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
+@lowered
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dimension of both."""
     if not input.dim() or not other.dim():
@@ -207,6 +214,7 @@ def _added(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     return scaled + product
 
 
+@lowered
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
     _check_rank("addmm", "mat1", mat1, 2)
@@ -214,16 +222,19 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
     return _added(input, matmul(mat1, mat2), beta, alpha)
 
 
+@left_alone
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
     return _added(input, mv(mat, vec), beta, alpha)
 
 
+@left_alone
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)."""
     return _added(input, outer(vec1, vec2), beta, alpha)
 
 
+@lowered
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
@@ -231,6 +242,7 @@ def baddbmm(
     return _added(input, bmm(batch1, batch2), beta, alpha)
 
 
+@lowered
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
@@ -271,6 +283,7 @@ class Addmm(Linear):
     """A linear layer on a matrix."""
 
 
+@lowered
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias, over the last dimension of the input.
 
@@ -330,6 +343,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return product if bias is None else product + bias
 
 
+@lowered
 def chain_matmul(*matrices: Tensor) -> Tensor:
     """The product of several matrices, from left to right."""
     result = matrices[0]

@@ -9,6 +9,7 @@ from rushlight.graph import movement as m
 from rushlight.graph.creation import literal, number
 from rushlight.graph.node import Node
 from rushlight.ops.arrange import flip
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.join import cat
 from rushlight.ops.parts import slice_axis
@@ -59,7 +60,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    return _by_input(mode, input, low, high, len(sizes) // 2)
+    around = _by_input if mode == "circular" else in_float32(_by_input)
+    return around(mode, input, low, high, len(sizes) // 2)
 
 
 def _constant(input: Tensor, low: Sizes, high: Sizes, value: Any) -> Tensor:

@@ -13,6 +13,7 @@ from rushlight.graph import pooling as p
 from rushlight.graph.indexing import gather
 from rushlight.graph.node import Node, Origin
 from rushlight.graph.pooling import Windows
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.windows import Sizes, Sliding, per_dimension
 from rushlight.tensor import Tensor, from_array
@@ -227,6 +228,8 @@ def _make_avg_pool(rank: int) -> Any:
 
 max_pool1d, max_pool2d, max_pool3d = [_make_max_pool(rank) for rank in (1, 2, 3)]
 avg_pool1d, avg_pool2d, avg_pool3d = [_make_avg_pool(rank) for rank in (1, 2, 3)]
+
+max_pool3d, avg_pool3d = in_float32(max_pool3d), in_float32(avg_pool3d)
 
 FUNCTIONS = {
     **{f.__name__: f for f in (max_pool1d, max_pool2d, max_pool3d)},

@@ -11,6 +11,7 @@ from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType, bool_
 from rushlight.graph.node import Node
 from rushlight.ops.activation import check_input, finish, is_above, kept, widened
+from rushlight.ops.autocast import lowered
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant, constants_like
@@ -199,6 +200,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return where(input > lambd, input - lambd, below)
 
 
+@lowered
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """input above 0, weight * input below; one weight, or one for each channel (dimension 1)."""
     if weight._spec.dtype is not input._spec.dtype:

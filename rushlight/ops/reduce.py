@@ -14,6 +14,7 @@ from rushlight.graph import reduction as r
 from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType, bool_, float32, int64, uint8
 from rushlight.graph.node import Node
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_axes, check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
@@ -292,6 +293,7 @@ def mean(
     return operation.apply((input,), axes, keepdim, dtype)
 
 
+@in_float32
 @numpy_names
 def prod(
     input: Tensor,

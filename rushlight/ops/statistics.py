@@ -17,6 +17,7 @@ from rushlight.graph.indexing import gather
 from rushlight.graph.node import Node, input_node
 from rushlight.graph.recorder import value_of
 from rushlight.graph.spec import spec_of
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.extremes import check_not_empty
@@ -145,6 +146,7 @@ def _between(ordered: Tensor, places: Tensor, interpolation: str) -> Tensor:
 
 
 def _quantile(name: str, ignoring: bool, words: str) -> Any:
+    @in_float32
     @numpy_names
     def quantile(
         input: Tensor,
