@@ -1,7 +1,8 @@
 """The family of convolutions: which way is taken for which sizes, and its kernels.
 
 Winograd's way is taken where the graph allows it (an attribute of the primitives, which operations
-set when they record gradients) and the sizes suit it; the direct way everywhere else.
+set when they record gradients) and the sizes suit it, the way for few places where there are few,
+and the direct way everywhere else.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from typing import NamedTuple
 
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.builder import POINTER, Function
-from rushlight.engines.cpu.convolution import direct, direct_filter, winograd, winograd_filter
+from rushlight.engines.cpu.convolution import direct, direct_filter, few, winograd, winograd_filter
 from rushlight.engines.cpu.convolution.arrange_direct import (
     arrange_direct,
     arrange_direct_filter,
 )
+from rushlight.engines.cpu.convolution.arrange_few import FEW, arrange_few, has_few_places
 from rushlight.engines.cpu.convolution.arrange_winograd import (
     WINOGRAD,
     arrange_winograd,
@@ -51,6 +53,8 @@ class Convolving(NamedTuple):
         quick = suits_winograd(structure, extent)
         if structure.kind == FILTER:
             arrange = arrange_winograd_filter if quick else arrange_direct_filter
+        elif has_few_places(structure, extent):
+            arrange = arrange_few
         else:
             arrange = arrange_winograd if quick else arrange_direct
         return arrange(structure, extent)
@@ -71,6 +75,8 @@ class Convolving(NamedTuple):
             return [computing, reduce_request(tile, prepare, key)]
         if variant == WINOGRAD:
             return [winograd.filter_requests(tile), winograd.compute_request(tile, prepare, key)]
+        if variant == FEW:
+            return [few.pack_request(dtype, rank), few.compute_request(dtype, prepare, key)]
         packing = direct.filter_request(dtype)
         return [packing, direct.compute_request(dtype, rank, prepare, key)]
 

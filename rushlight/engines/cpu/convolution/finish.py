@@ -23,69 +23,78 @@ def turned_size(tile: Tile) -> int:
     return tile.columns * TURNED * tile.lanes
 
 
+def emit_store(module: Module, tile: Tile, prepare: Prepare) -> Function:
+    """A helper `(arguments, turned, batch, channel, channels, place, count)`.
+
+    Stores `count` places from `place` on of some channels; `turned` has a row of
+    `TURNED * tile.lanes` numbers for each channel.
+    """
+    f = module.helper("store", (POINTER, POINTER, int64, int64, int64, int64, int64))
+    f.arguments, *parts = f.parameters
+    _Store(f, tile, prepare, *parts).emit()
+    return f
+
+
+class _Store:
+    def __init__(self, f: Function, tile: Tile, prepare: Prepare, *parameters: Value):
+        self.f, self.tile = f, tile
+        self.turned, self.batch, self.channel, self.channels, self.place, self.count = parameters
+        outputs = f.argument(int64, Slot.OUTPUTS)
+        self.places = f.argument(int64, Slot.PLACES)
+        self.first = (self.batch * outputs + self.channel) * self.places + self.place
+        self.store = prepare(f)
+
+    def emit(self) -> None:
+        """Channel by channel, two vectors at a time, the last one masked."""
+        f, lanes = self.f, self.tile.lanes
+        whole = (self.count // lanes) * lanes
+        pairs = (whole // (2 * lanes)) * (2 * lanes)
+        with f.loop(0, self.channels) as channel:
+            with f.loop(0, pairs, 2 * lanes) as i:
+                self._store_vector(channel, i, None)
+                self._store_vector(channel, i + lanes, None)
+            with f.loop(pairs, whole, lanes) as i:
+                self._store_vector(channel, i, None)
+            with f.when(whole < self.count):
+                self._store_vector(channel, whole, f.mask(self.count - whole, lanes))
+
+    def _store_vector(self, channel: Value, i: Value, mask: Value | None) -> None:
+        f, tile = self.f, self.tile
+        source = f.at(tile.dtype, self.turned, channel * (TURNED * tile.lanes))
+        value = f.load(tile.dtype, source, i, tile.lanes)
+        offset = self.first + channel * self.places + i
+        place = self.channel + channel, self.place + i, offset
+        self.store(Place(f, value, self.batch, *place, mask))
+
+
 def emit_finish(module: Module, tile: Tile, prepare: Prepare) -> Function:
     """A helper `(arguments, sums, turned, batch, channel, place, count)`.
 
     Stores `count` places from `place` on of the channels from `channel` on; `sums` has a row of
     `tile.columns` numbers for each, and may be read up to a vector of rows beyond the last.
     """
-    kinds = (POINTER, POINTER, POINTER, int64, int64, int64, int64)
-    f = module.helper("finish", kinds)
-    f.arguments, *parts = f.parameters
-    _Finish(f, tile, prepare, *parts).emit()
+    store = emit_store(module, tile, prepare)
+    f = module.helper("finish", (POINTER, POINTER, POINTER, int64, int64, int64, int64))
+    arguments, sums, turned, batch, channel, place, all_places = f.parameters
+    f.arguments = arguments
+    left, columns = f.argument(int64, Slot.OUTPUTS) - channel, f.constant(tile.columns, int64)
+    channels = f.select(left < columns, left, columns)
+    most = f.constant(TURNED * tile.lanes, int64)
+    with f.loop(0, all_places, TURNED * tile.lanes) as start:
+        left = all_places - start
+        count = f.select(left < most, left, most)
+        with f.loop(0, count, tile.lanes) as i:
+            _turn(f, tile, f.at(tile.dtype, sums, (start + i) * tile.columns), turned, i)
+        f.call(store, arguments, turned, batch, channel, channels, place + start, count)
     return f
 
 
-class _Finish:
-    def __init__(self, f: Function, tile: Tile, prepare: Prepare, *parameters: Value):
-        self.f, self.tile = f, tile
-        self.sums, self.turned, self.batch, self.channel, self.place, self.count = parameters
-        outputs = f.argument(int64, Slot.OUTPUTS)
-        self.places = f.argument(int64, Slot.PLACES)
-        self.first = (self.batch * outputs + self.channel) * self.places + self.place
-        left = outputs - self.channel
-        columns = f.constant(tile.columns, int64)
-        self.channels = f.select(left < columns, left, columns)
-        self.store = prepare(f)
-
-    def emit(self) -> None:
-        f, lanes = self.f, self.tile.lanes
-        with f.loop(0, self.count, TURNED * lanes) as start:
-            left, most = self.count - start, f.constant(TURNED * lanes, int64)
-            count = f.select(left < most, left, most)
-            with f.loop(0, count, lanes) as i:
-                self._turn(start + i, i)
-            with f.loop(0, self.channels) as channel:
-                self._store_channel(channel, start, count)
-
-    def _turn(self, row: Value, i: Value) -> None:
-        f, tile = self.f, self.tile
-        width = TURNED * tile.lanes
-        for first in range(0, tile.columns, tile.lanes):
-            source = f.at(tile.dtype, self.sums, row * tile.columns + first)
-            rows = [
-                f.load(tile.dtype, source, r * tile.columns, tile.lanes) for r in range(tile.lanes)
-            ]
-            target = f.at(tile.dtype, self.turned, i + first * width)
-            for r, vector in enumerate(transpose(f, rows)):
-                f.store(vector, target, r * width)
-
-    def _store_channel(self, channel: Value, start: Value, count: Value) -> None:
-        f, tile = self.f, self.tile
-        source = f.at(tile.dtype, self.turned, channel * (TURNED * tile.lanes))
-        offset = self.first + channel * self.places + start
-        whole = (count // tile.lanes) * tile.lanes
-
-        def emit(i: Value, mask: Value | None) -> None:
-            value = f.load(tile.dtype, source, i, tile.lanes)
-            place = self.channel + channel, self.place + start + i, offset + i
-            self.store(Place(f, value, self.batch, *place, mask))
-
-        pairs = (whole // (2 * tile.lanes)) * (2 * tile.lanes)
-        with f.loop(0, pairs, 2 * tile.lanes) as i:
-            emit(i, None)
-            emit(i + tile.lanes, None)
-        with f.loop(pairs, whole, tile.lanes) as i:
-            emit(i, None)
-        with f.when(whole < count):
-            emit(whole, f.mask(count - whole, tile.lanes))
+def _turn(f: Function, tile: Tile, sums: Value, turned: Value, i: Value) -> None:
+    """A vector of places of all channels."""
+    width = TURNED * tile.lanes
+    for first in range(0, tile.columns, tile.lanes):
+        source = f.at(tile.dtype, sums, first)
+        rows = [f.load(tile.dtype, source, r * tile.columns, tile.lanes) for r in range(tile.lanes)]
+        target = f.at(tile.dtype, turned, i + first * width)
+        for r, vector in enumerate(transpose(f, rows)):
+            f.store(vector, target, r * width)
