@@ -141,6 +141,7 @@ class Builder:
 
 def build(choices: list[int], sizes: tuple[int, int, int]) -> list[Value]:
     """Record a graph; the values given back are those that survive."""
+    from tests.engines.random_composite import COMPOSITE
     from tests.engines.random_elementwise import ELEMENTWISE  # written with Builder and Value
     from tests.engines.random_pooling import pooling
     from tests.engines.random_products import PRODUCTS
@@ -149,7 +150,7 @@ def build(choices: list[int], sizes: tuple[int, int, int]) -> list[Value]:
     builder = Builder(choices, sizes)
     builder.pool.append(builder.leaf(builder.shape(), builder.pick(DTYPES)))
     for _ in range(4 + builder.number(20)):
-        made = builder.pick((*ELEMENTWISE, *STRUCTURAL, *PRODUCTS, pooling))(builder)
+        made = builder.pick((*ELEMENTWISE, *STRUCTURAL, *PRODUCTS, *COMPOSITE, pooling))(builder)
         if made is not None and is_tame(made):
             builder.pool.append(made)
     kept = [value for value in builder.pool[:-1] if builder.number(3) == 2]
