@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+from rushlight.graph.movement import WHOLE
 from rushlight.graph.program import Equation, Graph
 from rushlight.graph.scan import Body
 
@@ -185,6 +186,20 @@ def _fold(classes, equation, inputs, own):
             yield item, mine
 
 
+def _cut(classes, equation, inputs, own):
+    for axis, kind in enumerate(equation.attributes):
+        if kind == WHOLE:
+            yield inputs[0][axis], own[axis]
+
+
+def _update(classes, equation, inputs, own):
+    x, part = inputs
+    yield from zip(x, own, strict=True)
+    for axis, kind in enumerate(equation.attributes):
+        if kind == WHOLE:
+            yield x[axis], part[axis]
+
+
 def _pooling(classes, equation, inputs, own):
     name, last = equation.primitive.name, equation.attributes[-1]
     rank = last if name == "spread" else len(last.size)
@@ -242,7 +257,9 @@ def _scan(classes, equation, inputs, own):
 
 _FAMILIES = {"elementwise": _elementwise, "reduction": _reduction, "contraction": _contraction}
 _RULES = {
-    **dict.fromkeys(("update", "fence", "argsort"), _like_first),
+    **dict.fromkeys(("fence", "argsort"), _like_first),
+    **dict.fromkeys(("slice", "pad"), _cut),
+    "update": _update,
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), _like_first),
     "gather": _like_second,
     "permute": _permute,
