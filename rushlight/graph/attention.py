@@ -4,10 +4,10 @@ With scores = query @ keyᵀ * scale (+ mask), where a query sees the keys that 
 and, if causal, those up to its own place:
 
     log_sum_exp = log(sum(exp(scores)))         over the keys that a query sees
-    weights     = exp(scores - log_sum_exp)     0 for keys that it does not see
+    weights     = exp(scores) / sum(exp(scores)), 0 for keys that it does not see
     result      = weights @ value
 
-Both primitives have several results, told apart by the first attribute, `which`.
+The gradient computes weights = exp(scores - log_sum_exp) anew.  Both primitives have several results, told apart by the first attribute, `which`.
 """
 
 from __future__ import annotations

@@ -6,10 +6,12 @@ from rushlight.graph.node import Node
 
 
 def operations_of(node: Node) -> int:
-    """Multiplications and additions of contractions and convolutions; one an element else."""
+    """Multiplications and additions of contractions and their kin; one an element else."""
     family = node.primitive.family
     if family == "contraction":
         return _of_contraction(node)
+    if family == "attention":
+        return _of_attention(node)
     return _of_convolution(node) if family == "convolution" else node.spec.size
 
 
@@ -19,6 +21,15 @@ def _of_contraction(node: Node) -> int:
     for axis in node.attributes[2]:
         contracted *= left[axis]
     return node.spec.size * (1 + 2 * contracted)
+
+
+def _of_attention(node: Node) -> int:
+    """Each result's share: the weights are computed once for all of them."""
+    query, key, value = (source.spec.shape for source in node.inputs[:3])
+    if node.attributes[0] == "log_sum_exp":
+        return node.spec.size
+    scores = node.inputs[0].spec.size // max(query[-1], 1) * key[-2]
+    return node.spec.size + 2 * scores * (query[-1] + value[-1])
 
 
 def _of_convolution(node: Node) -> int:

@@ -27,7 +27,6 @@ _MANY_ROWS, _MANY_COLUMNS = 64, 4096
 _CHUNK_ELEMENTS = 8192
 _MOST_CHUNKS = 64
 SERIAL_OPERATIONS = 50_000
-_NO_OFFSETS = np.zeros((1, 3), np.int64)
 
 
 def number_of_parts(kept: int, outer: int, inner: int) -> int:
@@ -322,8 +321,6 @@ class Bound:
 
 def _table(runs: list, values: np.ndarray) -> np.ndarray:
     """Offsets of all steps of some runs, one column for each run."""
-    if not any(sizes for sizes, _ in runs):
-        return _NO_OFFSETS
     columns = []
     for sizes, strides in runs:
         offsets = np.zeros(1, np.int64)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rushlight.engines.cpu.attention.step import make_attention, make_attention_gradient
 from rushlight.engines.cpu.convolution.making import make_convolution
 from rushlight.engines.cpu.crafted import Crafted
 from rushlight.engines.cpu.fuse import Fusion, Group
@@ -58,6 +59,8 @@ MAKERS = {
     "sum_pool": make_sum_pool,
     "spread_sum": make_sum_pool,
     "spread": make_spread,
+    "attention": make_attention,
+    "attention_gradient": make_attention_gradient,
     **dict.fromkeys(("convolve", "convolve_input", "convolve_filter"), make_convolution),
 }
 """For each primitive with hand-made kernels, what makes the step of a group; it also says which

@@ -100,13 +100,14 @@ def _with_epilogue(product: Crafted, draft: Draft, kernel: Kernel, fillers: list
     )
 
 
-class _Making:
+class Placing:
+    """Finds where the elements of a hand-made kernel's operands are, whatever views they are."""
+
     def __init__(self, fusion: Fusion, group: Group, value: int):
-        self.fusion, self.value = fusion, value
+        self.fusion, self.group, self.value = fusion, group, value
         self.equation = fusion.equation(value)
         self.tracer = Tracer(fusion, group, Draft("map", (0, 0, 0, 0), []))
         self.loops: list[int] = []
-        self.blocks = (0, 0, 0, 0)
 
     def new_loops(self, source: int, axes: tuple[int, ...]) -> dict[int, list[int]]:
         """A loop for each atom of some axes of an operand."""
@@ -117,6 +118,28 @@ class _Making:
                 made[axis].append(len(self.loops))
                 self.loops.append(atom)
         return made
+
+    def place(self, source: int, loops: dict[int, list[int]]) -> Place:
+        """Where an operand's elements are, by the loops of its axes."""
+        index = [counter(loop) for axis in sorted(loops) for loop in loops[axis]]
+        step = self.tracer.read(source, tuple(index))
+        return self.tracer.draft.ops[step].detail[0]
+
+    def run_of(self, index: Affine, loops: list[int]) -> Run:
+        """Some loops with the strides that an index has for them."""
+        strides = dict(index.strides)
+        sizes = tuple([size_of((self.loops[loop],)) for loop in loops])
+        return Run(sizes, tuple([strides.get(loop, ZERO) for loop in loops]))
+
+    def size(self, loops: list[int]) -> Polynomial:
+        """How many steps some loops have together."""
+        return size_of(tuple([self.loops[loop] for loop in loops]))
+
+
+class _Making(Placing):
+    def __init__(self, fusion: Fusion, group: Group, value: int):
+        super().__init__(fusion, group, value)
+        self.blocks = (0, 0, 0, 0)
 
     def run(self) -> Crafted:
         a, b = self.equation.inputs
@@ -135,20 +158,6 @@ class _Making:
         groups = [_flat(part) for part in (batch, across_a, across_b, along)]
         self.blocks = (*[len(loops) for loops in groups[:3]], 0)
         return self.describe(place_a, place_b, *groups)
-
-    def place(self, source: int, loops: dict[int, list[int]]) -> Place:
-        """Where an operand's elements are, by the loops of its axes."""
-        index = [counter(loop) for axis in sorted(loops) for loop in loops[axis]]
-        step = self.tracer.read(source, tuple(index))
-        return self.tracer.draft.ops[step].detail[0]
-
-    def run_of(self, index: Affine, loops: list[int]) -> Run:
-        strides = dict(index.strides)
-        sizes = tuple([size_of((self.loops[loop],)) for loop in loops])
-        return Run(sizes, tuple([strides.get(loop, ZERO) for loop in loops]))
-
-    def size(self, loops: list[int]) -> Polynomial:
-        return size_of(tuple([self.loops[loop] for loop in loops]))
 
     def describe(
         self,

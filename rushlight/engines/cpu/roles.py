@@ -52,12 +52,17 @@ def _can_pool(equation: Equation, specs: list[Spec]) -> bool:
     return equation.spec.dtype is not bool_
 
 
+def _always(equation: Equation, specs: list[Spec]) -> bool:
+    return True
+
+
 _POOLING = ("max_pool", "sum_pool", "spread", "spread_sum")
 _CONVOLUTIONS = ("convolve", "convolve_input", "convolve_filter")
 CRAFTED = {
     **dict.fromkeys(("contract", *_CONVOLUTIONS), _can_contract),
     **dict.fromkeys(_POOLING, _can_pool),
 }
+CRAFTED |= dict.fromkeys(("attention", "attention_gradient"), _always)
 """For each primitive with hand-made kernels, whether they can compute an equation, given the specs
 of the result and the operands."""
 

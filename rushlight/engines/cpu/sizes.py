@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from rushlight.graph.movement import WHOLE
+from rushlight.graph.attention import KEY, QUERY, RESULT, VALUE, has_mask
 from rushlight.graph.program import Equation, Graph
 from rushlight.graph.scan import Body
 
@@ -186,18 +186,23 @@ def _fold(classes, equation, inputs, own):
             yield item, mine
 
 
-def _cut(classes, equation, inputs, own):
-    for axis, kind in enumerate(equation.attributes):
-        if kind == WHOLE:
-            yield inputs[0][axis], own[axis]
-
-
-def _update(classes, equation, inputs, own):
-    x, part = inputs
-    yield from zip(x, own, strict=True)
-    for axis, kind in enumerate(equation.attributes):
-        if kind == WHOLE:
-            yield x[axis], part[axis]
+def _attention(classes, equation, inputs, own):
+    query, key, value, _, *others = inputs
+    yield from zip((*query[:-2], query[-1]), (*key[:-2], key[-1]), strict=True)
+    yield from zip(key[:-1], value[:-1], strict=True)
+    for other in others:
+        yield from zip(query[:-1], other[: len(query) - 1], strict=True)
+    if has_mask(equation.inputs):
+        yield key[-2], others[-1][-1]
+    which = equation.attributes[0]
+    if equation.primitive.name == "attention":
+        yield from zip(query[:-1], own[: len(query) - 1], strict=True)
+        if which == RESULT:
+            yield value[-1], own[-1]
+        return
+    for result in (others[0], others[2]):
+        yield value[-1], result[-1]
+    yield from zip({QUERY: query, KEY: key, VALUE: value}[which], own, strict=True)
 
 
 def _pooling(classes, equation, inputs, own):
@@ -256,10 +261,9 @@ def _scan(classes, equation, inputs, own):
 
 
 _FAMILIES = {"elementwise": _elementwise, "reduction": _reduction, "contraction": _contraction}
+_FAMILIES["attention"] = _attention
 _RULES = {
-    **dict.fromkeys(("fence", "argsort"), _like_first),
-    **dict.fromkeys(("slice", "pad"), _cut),
-    "update": _update,
+    **dict.fromkeys(("update", "fence", "argsort"), _like_first),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), _like_first),
     "gather": _like_second,
     "permute": _permute,

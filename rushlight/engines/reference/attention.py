@@ -28,18 +28,16 @@ def _weights(scores: np.ndarray, log_sum_exp: np.ndarray) -> np.ndarray:
     return np.exp(scores - total[..., None])
 
 
-def _log_sum_exp(scores: np.ndarray) -> np.ndarray:
-    largest = np.max(scores, axis=-1, initial=-np.inf)
-    finite = np.where(np.isneginf(largest), 0, largest)
-    return np.log(np.exp(scores - finite[..., None]).sum(-1)) + finite
-
-
 def _attention(arrays, attributes, numbers, spec):
     which, causal = attributes
     query, key, value, scale = map(widened, arrays[:4])
     scores = _scores(query, key, scale, arrays[4:], causal)
-    total = _log_sum_exp(scores)
-    return np.matmul(_weights(scores, total), value) if which == RESULT else total
+    largest = np.max(scores, axis=-1, initial=-np.inf)
+    powers = _weights(scores, largest)
+    sums = powers.sum(-1)
+    if which == RESULT:
+        return np.matmul(powers, value) / np.where(sums == 0, 1, sums)[..., None]
+    return np.log(sums) + largest
 
 
 def _attention_gradient(arrays, attributes, numbers, spec):
