@@ -29,10 +29,12 @@ from rushlight.engines.cpu.crafted import Arrangement
 DIRECT = "direct"
 
 _FEWEST_CHUNKS = 8
-_WINDOW_NUMBERS = 64 << 10
+_WINDOW_NUMBERS = 96 << 10
 """How large a chunk's copy of its input should be."""
 _LEAST_PLACES, _MOST_PLACES = 96, 1024
 _LEAST_DEPTH = 256
+_COPIED_NUMBERS = 128 << 10
+"""The same for the gradient of filters."""
 _PARTIAL_NUMBERS = 1 << 20
 _MOST_PARTS = 16
 
@@ -238,7 +240,7 @@ class _DirectFilter:
         self.parts = min(blocks, most, _MOST_PARTS)
         numbers = extent.channels * self.images_each * prod(self.window)
         wanted = divided(2 * _FEWEST_CHUNKS, self.parts * extent.groups)
-        wanted = max(divided(numbers, 2 * _WINDOW_NUMBERS), wanted if self.parts < 8 else 1)
+        wanted = max(divided(numbers, _COPIED_NUMBERS), wanted if self.parts < 8 else 1)
         each = rounded(divided(extent.channels, wanted), 8)
         self.channels_each = min(each, extent.channels)
         self.channel_blocks = divided(extent.channels, self.channels_each)

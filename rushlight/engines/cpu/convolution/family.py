@@ -7,16 +7,31 @@ and the direct way everywhere else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.builder import POINTER, Function
-from rushlight.engines.cpu.convolution import direct, direct_filter, few, winograd, winograd_filter
+from rushlight.engines.cpu.convolution import (
+    direct,
+    direct_filter,
+    few,
+    narrow,
+    narrow_filter,
+    winograd,
+    winograd_filter,
+)
 from rushlight.engines.cpu.convolution.arrange_direct import (
     arrange_direct,
     arrange_direct_filter,
 )
 from rushlight.engines.cpu.convolution.arrange_few import FEW, arrange_few, has_few_places
+from rushlight.engines.cpu.convolution.arrange_narrow import (
+    NARROW,
+    arrange_narrow,
+    arrange_narrow_filter,
+    is_narrow,
+)
 from rushlight.engines.cpu.convolution.arrange_winograd import (
     WINOGRAD,
     arrange_winograd,
@@ -50,14 +65,7 @@ class Convolving(NamedTuple):
         lengths, counts = sizes[4 : 4 + rank], sizes[4 + rank :]
         images, groups, channels, outputs = sizes[:4]
         extent = Extent(images, groups, channels, outputs, lengths, counts)
-        quick = suits_winograd(structure, extent)
-        if structure.kind == FILTER:
-            arrange = arrange_winograd_filter if quick else arrange_direct_filter
-        elif has_few_places(structure, extent):
-            arrange = arrange_few
-        else:
-            arrange = arrange_winograd if quick else arrange_direct
-        return arrange(structure, extent)
+        return _way(structure, extent)(structure, extent)
 
     def requests(self, variant: str) -> list[Request]:
         """The kernels of a variant."""
@@ -66,19 +74,38 @@ class Convolving(NamedTuple):
         prepare = plain_store(dtype)
         if self.epilogue is not None:
             prepare = epilogue(self.epilogue, int(Slot.FIRST_FREE))
+        step = self.structure.stride[-1]
         if self.structure.kind == FILTER:
-            computing = (
-                winograd_filter.compute_request(tile)
-                if variant == WINOGRAD
-                else direct_filter.compute_request(dtype, rank)
-            )
-            return [computing, reduce_request(tile, prepare, key)]
+            if variant == NARROW:
+                computing = narrow_filter.compute_request(dtype, rank, step)
+                return [computing, narrow_filter.reduce_request(dtype, prepare, key)]
+            if variant == WINOGRAD:
+                computing = winograd_filter.compute_request(tile)
+            else:
+                computing = direct_filter.compute_request(dtype, rank)
+            return [computing, reduce_request(dtype, prepare, key)]
         if variant == WINOGRAD:
             return [winograd.filter_requests(tile), winograd.compute_request(tile, prepare, key)]
+        if variant == NARROW:
+            return [narrow.compute_request(dtype, rank, step, prepare, key)]
         if variant == FEW:
             return [few.pack_request(dtype, rank), few.compute_request(dtype, prepare, key)]
         packing = direct.filter_request(dtype)
         return [packing, direct.compute_request(dtype, rank, prepare, key)]
+
+
+def _way(structure: Structure, extent: Extent) -> Callable[[Structure, Extent], Arrangement]:
+    """What divides the work of the way that suits these sizes."""
+    quick, few = suits_winograd(structure, extent), is_narrow(structure, extent)
+    if structure.kind == FILTER:
+        if few:
+            return arrange_narrow_filter
+        return arrange_winograd_filter if quick else arrange_direct_filter
+    if few:
+        return arrange_narrow
+    if has_few_places(structure, extent):
+        return arrange_few
+    return arrange_winograd if quick else arrange_direct
 
 
 def plain_store(dtype: DType) -> Prepare:

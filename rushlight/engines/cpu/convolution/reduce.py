@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from rushlight.engines.cpu.arrange import Tile
+from rushlight.engines.cpu.arrange import Tile, tile_of
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.builder import POINTER, Function
 from rushlight.engines.cpu.convolution.finish import TURNED, emit_finish, turned_size
 from rushlight.engines.cpu.convolution.slots import Slot, Values
 from rushlight.engines.cpu.tile import Prepare
-from rushlight.graph.dtype import int64
+from rushlight.graph.dtype import DType, int64
 
 
 class Number(IntEnum):
@@ -29,12 +29,13 @@ class Number(IntEnum):
     FIRST_OWN = 14
 
 
-def reduce_request(tile: Tile, prepare: Prepare, key: object) -> Request:
+def reduce_request(dtype: DType, prepare: Prepare, key: object) -> Request:
     """The step after the parts: a chunk for each piece of each panel of each group.
 
     The workspace begins with the partial gradients: by part, group and panel, a row of
     `tile.columns` numbers for each channel of the input and tap.
     """
+    tile = tile_of(dtype)
 
     def emit(f: Function) -> None:
         n = Values(f, Number)
@@ -61,7 +62,7 @@ def reduce_request(tile: Tile, prepare: Prepare, key: object) -> Request:
             batch, channel = panel // n.panels, panel % n.panels * tile.columns
             f.call(finish, f.arguments, sums, f.scratch, batch, channel, start, count)
 
-    return ("convolution parts", tile, key), emit
+    return ("convolution parts", dtype, key), emit
 
 
 def reduce_scratch(tile: Tile) -> int:
