@@ -8,6 +8,13 @@ from rushlight.graph.node import Node, Primitive
 from rushlight.graph.recorder import record
 from rushlight.graph.spec import Spec, spec_of
 
+WHOLE, RUN, STEPS, BACKWARDS = "whole", "run", "steps", "backwards"
+"""What a slice or an update takes of a dimension: structure, by which engines know the dimensions
+that go through untouched and the elements that lie side by side."""
+
+AROUND, BETWEEN = "around", "between"
+"""What a pad puts into a dimension that is not WHOLE: only more around it, or anything."""
+
 
 def _infer_reshape(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
     if specs[0].size != spec.size or reshape_groups(specs[0].shape, spec.shape) != attributes:
@@ -32,6 +39,8 @@ def _infer_expand(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -
 def _infer_pad(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
     rank = specs[0].rank
     low, high, interior = numbers[:rank], numbers[rank : 2 * rank], numbers[2 * rank :]
+    if _padding(tuple(low), tuple(high), tuple(interior)) != attributes:
+        raise ValueError(f"pad of {specs[0]} by {attributes}, numbers {numbers}")
     return specs[0].with_shape(padded_shape(specs[0].shape, low, high, interior))
 
 
@@ -41,6 +50,8 @@ def _infer_slice(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) ->
     for start, step, size, whole in zip(starts, steps, spec.shape, specs[0].shape, strict=True):
         if size and not (0 <= start < whole and 0 <= start + (size - 1) * step < whole):
             raise ValueError(f"slice of {specs[0]} to {spec}, starts {starts}, steps {steps}")
+    if _taken(specs[0].shape, spec.shape, tuple(starts), tuple(steps)) != attributes:
+        raise ValueError(f"slice of {specs[0]} to {spec} by {attributes}")
     return specs[0].with_shape(spec.shape)
 
 
@@ -149,25 +160,39 @@ def pad(x: Node, fill: Node, low: tuple, high: tuple, interior: tuple | None = N
     """Put `fill` (rank 0) around each dimension, and `interior` of it between neighbours."""
     interior = interior or (0,) * x.spec.rank
     spec = x.spec.with_shape(padded_shape(x.spec.shape, low, high, interior))
-    spreads = tuple([between > 0 for between in interior])
-    return record(PAD, (x, fill), spreads, (*low, *high, *interior), spec)
+    return record(PAD, (x, fill), _padding(low, high, interior), (*low, *high, *interior), spec)
 
 
-def _kinds(steps: tuple) -> tuple[int, ...]:
-    """What is structure of steps: whether each is 1, larger (2) or negative (-1)."""
-    return tuple([1 if step == 1 else 2 if step > 0 else -1 for step in steps])
+@lru_cache(maxsize=4096)
+def _padding(low: tuple, high: tuple, interior: tuple) -> tuple[str, ...]:
+    kinds = []
+    for before, after, between in zip(low, high, interior, strict=True):
+        around = BETWEEN if between or before < 0 or after < 0 else AROUND
+        kinds.append(around if before or after or between else WHOLE)
+    return tuple(kinds)
 
 
 def slice_(x: Node, starts: tuple, sizes: tuple, steps: tuple | None = None) -> Node:
     """Every steps[i]-th element from starts[i], sizes[i] of them; a step may be negative."""
     steps = steps or (1,) * len(starts)
-    return record(SLICE, (x,), _kinds(steps), (*starts, *steps), x.spec.with_shape(sizes))
+    taken = _taken(x.spec.shape, sizes, starts, steps)
+    return record(SLICE, (x,), taken, (*starts, *steps), x.spec.with_shape(sizes))
 
 
 def update(x: Node, part: Node, starts: tuple, steps: tuple | None = None) -> Node:
     """x with the elements that `slice_` would take replaced by those of `part`."""
     steps = steps or (1,) * len(starts)
-    return record(UPDATE, (x, part), _kinds(steps), (*starts, *steps), x.spec)
+    taken = _taken(x.spec.shape, part.spec.shape, starts, steps)
+    return record(UPDATE, (x, part), taken, (*starts, *steps), x.spec)
+
+
+@lru_cache(maxsize=4096)
+def _taken(whole: tuple, sizes: tuple, starts: tuple, steps: tuple) -> tuple[str, ...]:
+    kinds = []
+    for count, size, start, step in zip(whole, sizes, starts, steps, strict=True):
+        kind = RUN if step == 1 else STEPS if step > 0 else BACKWARDS
+        kinds.append(WHOLE if (size, start, step) == (count, 0, 1) else kind)
+    return tuple(kinds)
 
 
 def window(x: Node, axis: int, size: int, stride: int, dilation: int = 1) -> Node:

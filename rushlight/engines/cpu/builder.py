@@ -60,10 +60,11 @@ class Module:
             alone = Module(name)
             function = Function(alone, f"shared.{name}", parameters)
             emit(function)
-            found = _shared[name] = function, alone.declarations
-        self.shared[name] = found[0]
-        self.declarations.update(found[1])
-        return found[0]
+            found = _shared[name] = function, alone
+        function, alone = found
+        self.shared |= {**alone.shared, name: function}
+        self.declarations |= alone.declarations
+        return function
 
     def text(self) -> str:
         """The kernel's own functions as LLVM IR."""
@@ -74,7 +75,7 @@ class Module:
         return "\n".join([function.text() for function in self.shared.values()])
 
 
-_shared: dict[str, tuple[Function, dict[str, str]]] = {}
+_shared: dict[str, tuple[Function, Module]] = {}
 
 
 class Branch:
@@ -108,6 +109,8 @@ class Function(Memory):
     arguments: Value
     chunk: Value
     scratch: Value
+    outlines = False
+    """Whether it calls mathematical functions that it would otherwise hold itself."""
 
     def __init__(
         self, module: Module, name: str, parameters: tuple[DType, ...], *, public: bool = False
@@ -117,6 +120,7 @@ class Function(Memory):
         self.public = public
         self.lines: list[str] = []
         self._places: list[str] = []
+        self._passing: dict[tuple[int, DType, int], Value] = {}
         self._count = 0
         self._block = "entry"
         self.parameters = tuple(
@@ -147,6 +151,14 @@ class Function(Memory):
         """An aligned array on the stack; a pointer to it."""
         place = self.reserve(f"[{count} x {stored_type(dtype)}]", CACHE_LINE)
         return Value(self, POINTER, 1, place)
+
+    def place_for_calls(self, number: int, dtype: DType, lanes: int) -> Value:
+        """A place on the stack by which numbers go to helpers and back, the same for all calls."""
+        key = number, dtype, lanes
+        found = self._passing.get(key)
+        if found is None:
+            found = self._passing[key] = self.stack(dtype, lanes)
+        return found
 
     def label(self, name: str) -> None:
         """Begin a block."""

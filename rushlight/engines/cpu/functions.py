@@ -15,7 +15,7 @@ from collections.abc import Callable
 from rushlight.engines.cpu import angles, doubles, inverses, powers, special
 from rushlight.engines.cpu.builder import Function
 from rushlight.engines.cpu.doubles import clamp, polynomial
-from rushlight.engines.cpu.values import HALVES, Value
+from rushlight.engines.cpu.values import HALVES, POINTER, Value
 from rushlight.graph.dtype import DType, bfloat16, float16, float32, float64, int32
 
 INFINITY, NAN = float("inf"), float("nan")
@@ -254,10 +254,30 @@ EMITTED: dict[DType, frozenset[str]] = {
 
 def _emit(f: Function, name: str, operands: tuple[Value, ...]) -> Value:
     dtype = operands[0].dtype
-    if dtype is float64:
-        return _FLOAT64[name](f, *operands)
-    wide = _FLOAT32[name](f, *[operand.retyped(float32) for operand in operands])
-    return f.rounded(wide.retyped(dtype)) if dtype in HALVES else wide
+    if dtype in HALVES:
+        wide = _emit(f, name, tuple([operand.retyped(float32) for operand in operands]))
+        return f.rounded(wide.retyped(dtype))
+    emit = _FLOAT64[name] if dtype is float64 else _FLOAT32[name]
+    short = name in _EXACT or (dtype is float32 and name in _OWN and not f.outlines)
+    return emit(f, *operands) if short else _called(f, name, emit, operands)
+
+
+def _called(f: Function, name: str, emit: Callable[..., Value], operands: tuple) -> Value:
+    """The same code out of line, once for all that compute it: long code takes long to compile."""
+    dtype, lanes = operands[0].dtype, operands[0].lanes
+    pointers = (POINTER,) * (1 + len(operands))
+
+    def write(helper: Function) -> None:
+        result, *sources = helper.parameters
+        values = [helper.load(dtype, source, 0, lanes) for source in sources]
+        helper.store(emit(helper, *values), result, 0)
+
+    helper = f.module.shared_helper(f"{name}.{dtype.name}x{lanes}", pointers, write)
+    places = [f.place_for_calls(i, dtype, lanes) for i in range(len(pointers))]
+    for value, place in zip(operands, places[1:], strict=True):
+        f.store(value, place, 0)
+    f.call(helper, *places)
+    return f.load(dtype, places[0], 0, lanes)
 
 
 def emit_unary(f: Function, name: str, x: Value) -> Value:

@@ -27,6 +27,7 @@ from rushlight.engines.cpu.affine import (
 from rushlight.engines.cpu.fuse import Fusion, Group
 from rushlight.engines.cpu.kernel import Draft, Op, Place, sizes_of
 from rushlight.engines.cpu.trace import Tracer
+from rushlight.graph.movement import BETWEEN, RUN, WHOLE
 
 DERIVED = -2
 """Numbers from here downwards are derived from others when sizes are known; see `Cropped`."""
@@ -129,36 +130,71 @@ def _update(regions: Regions) -> list[Draft]:
     x, part = regions.equation.inputs
     draft, tracer, parts = regions.along(part)
     first, rank = regions.equation.first_number, len(parts)
-    for axis, index in enumerate(parts):
-        if regions.equation.attributes[axis] != 1:
-            index = scaled(index, number_at(first + rank + axis))
-        parts[axis] = shifted(index, number_at(first + axis))
+    for axis, kind in enumerate(regions.equation.attributes):
+        if kind not in (WHOLE, RUN):
+            parts[axis] = scaled(parts[axis], number_at(first + rank + axis))
+        if kind != WHOLE:
+            parts[axis] = shifted(parts[axis], number_at(first + axis))
     draft.stores.append((regions.read_all(tracer, part), regions.place(parts)))
     return [regions.whole(x), draft]
 
 
 def _pad(regions: Regions) -> list[Draft]:
     x, fill = regions.equation.inputs
-    first, rank = regions.equation.first_number, len(regions.axes[x])
-
-    def cropped(axis: int, wants_first: bool) -> Polynomial:
-        numbers = first + axis, first + 2 * rank + axis
-        ends = (x, axis), (regions.value, axis)
-        return derived(regions.fusion, Cropped(*numbers, *ends, wants_first))
-
-    sizes = [cropped(axis, wants_first=False) for axis in range(rank)]
-    draft = Draft("map", (0, rank, 0, 0), sizes)
+    padding = _Padding(regions, x)
+    for axis, kind in enumerate(regions.equation.attributes):
+        padding.add_between(axis) if kind == BETWEEN else padding.add_around(axis, kind)
+    draft = Draft("map", (0, len(padding.sizes), 0, 0), padding.sizes)
     tracer = Tracer(regions.fusion, regions.group, draft)
-    parts, sources = [], []
-    for axis in range(rank):
-        index = shifted(counter(axis), cropped(axis, wants_first=True))
-        sources.append(index)
-        spread = index
-        if regions.equation.attributes[axis]:
-            spread = total(index, scaled(index, number_at(first + 2 * rank + axis)))
-        parts.append(shifted(spread, number_at(first + axis)))
-    draft.stores.append((tracer.read_axes(x, sources), regions.place(parts)))
+    if padding.cuts:
+        step = tracer.read_axes(x, padding.sources)
+    else:
+        step = tracer.read(x, tuple(padding.indices))
+    draft.stores.append((step, regions.place(padding.parts)))
     return [regions.whole(fill), draft]
+
+
+class _Padding:
+    """The loops of a pad's middle, and where it reads and writes."""
+
+    def __init__(self, regions: Regions, x: int):
+        self.regions, self.x = regions, x
+        self.first, self.rank = regions.equation.first_number, len(regions.axes[x])
+        self.sizes: list[Polynomial] = []
+        self.indices: list[Affine] = []
+        """Of the operand, one for each atom, and `sources`, one for each axis."""
+        self.sources: list[Affine] = []
+        self.parts: list[Affine] = []
+        self.cuts = False
+
+    def add_around(self, axis: int, kind: str) -> None:
+        """All of the axis is read."""
+        atoms, loops = self.regions.axes[self.x][axis], len(self.sizes)
+        self.sizes += sizes_of(atoms)
+        indices = tuple([counter(loops + i) for i in range(len(atoms))])
+        self.indices += indices
+        index = linear(indices, atoms)
+        self.sources.append(index)
+        low = number_at(self.first + axis)
+        self.parts.append(index if kind == WHOLE else shifted(index, low))
+
+    def add_between(self, axis: int) -> None:
+        """Negative padding crops the axis; there may be gaps between its elements."""
+        loop = len(self.sizes)
+        self.sizes.append(self.cropped(axis, wants_first=False))
+        index = shifted(counter(loop), self.cropped(axis, wants_first=True))
+        atoms = self.regions.axes[self.x][axis]
+        self.indices += [index] * len(atoms)
+        self.cuts = self.cuts or len(atoms) > 1
+        self.sources.append(index)
+        spread = total(index, scaled(index, number_at(self.first + 2 * self.rank + axis)))
+        self.parts.append(shifted(spread, number_at(self.first + axis)))
+
+    def cropped(self, axis: int, wants_first: bool) -> Polynomial:
+        """The first element that is kept, or how many are."""
+        numbers = self.first + axis, self.first + 2 * self.rank + axis
+        ends = (self.x, axis), (self.regions.value, axis)
+        return derived(self.regions.fusion, Cropped(*numbers, *ends, wants_first))
 
 
 def derived(fusion: Fusion, number: Cropped) -> Polynomial:

@@ -11,6 +11,7 @@ from rushlight.engines.cpu.division import DIVISIONS
 from rushlight.engines.cpu.expressions import cost_of
 from rushlight.engines.cpu.roles import IN_MEMORY, LOOKUPS, REDUCTIONS, Role, find_roles, is_plain
 from rushlight.engines.cpu.sizes import Sizes
+from rushlight.graph.movement import AROUND, WHOLE
 from rushlight.graph.program import Equation, Graph
 
 Index = tuple[int, ...] | None
@@ -97,8 +98,8 @@ class Roots:
         self.require_places(value, equation)
         for source in equation.inputs:
             self.readers[source].add(value)
-            composite = any(len(atoms) > 1 for atoms in self.sizes.axes[source])
-            if role is Role.HOST or (equation.primitive.name == "pad" and composite):
+            padded = equation.primitive.name == "pad" and source == equation.inputs[0]
+            if role is Role.HOST or (padded and self.cuts_products(equation)):
                 self.force(source)
             if role is Role.CRAFTED:
                 whole = equation.primitive.name in IN_MEMORY
@@ -167,6 +168,15 @@ class Roots:
             return False
         return self.costs[value] > _CHEAP or len(readers) > _MOST_READERS
 
+    def cuts_products(self, equation: Equation) -> bool:
+        """Whether a slice, window or pad takes apart a dimension that is a product of atoms."""
+        axes = self.sizes.axes[equation.inputs[0]]
+        if equation.primitive.name == "window":
+            return any(len(atoms) > 1 for atoms in axes)
+        through = (WHOLE, AROUND)
+        kinds = zip(equation.attributes, axes, strict=True)
+        return any(len(atoms) > 1 for kind, atoms in kinds if kind not in through)
+
     def look_through(self, equation: Equation, value: int) -> None:
         """A view that repeats elements or cuts products of atoms wants its operand computed."""
         source = equation.inputs[0]
@@ -174,7 +184,7 @@ class Roots:
         repeats = name == "window" or (
             name == "expand" and 0 < len(self.sizes.flat[source]) < len(self.sizes.flat[value])
         )
-        cuts = name in ("slice", "window") and any(len(a) > 1 for a in self.sizes.axes[source])
+        cuts = name in ("slice", "window") and self.cuts_products(equation)
         if cuts:
             self.force(source)
         elif repeats and self.costs[source] > _CHEAP:

@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from rushlight.graph.attention import KEY, QUERY, RESULT, VALUE, has_mask
+from rushlight.graph.movement import WHOLE
 from rushlight.graph.program import Equation, Graph
 from rushlight.graph.scan import Body
 
@@ -186,6 +187,20 @@ def _fold(classes, equation, inputs, own):
             yield item, mine
 
 
+def _cut(classes, equation, inputs, own):
+    for axis, kind in enumerate(equation.attributes):
+        if kind == WHOLE:
+            yield inputs[0][axis], own[axis]
+
+
+def _update(classes, equation, inputs, own):
+    x, part = inputs
+    yield from zip(x, own, strict=True)
+    for axis, kind in enumerate(equation.attributes):
+        if kind == WHOLE:
+            yield x[axis], part[axis]
+
+
 def _attention(classes, equation, inputs, own):
     query, key, value, _, *others = inputs
     yield from zip((*query[:-2], query[-1]), (*key[:-2], key[-1]), strict=True)
@@ -263,7 +278,9 @@ def _scan(classes, equation, inputs, own):
 _FAMILIES = {"elementwise": _elementwise, "reduction": _reduction, "contraction": _contraction}
 _FAMILIES["attention"] = _attention
 _RULES = {
-    **dict.fromkeys(("update", "fence", "argsort"), _like_first),
+    **dict.fromkeys(("fence", "argsort"), _like_first),
+    **dict.fromkeys(("slice", "pad"), _cut),
+    "update": _update,
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), _like_first),
     "gather": _like_second,
     "permute": _permute,

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rushlight.engines.cpu.builder import Function
-from rushlight.engines.cpu.expressions import emit_map, threefry
+from rushlight.engines.cpu.expressions import emit_map, is_costly, threefry
 from rushlight.engines.cpu.kernel import NEXT, PARTS, STILL, Access, Kernel, Op
 from rushlight.engines.cpu.machine import machine
 from rushlight.engines.cpu.values import HALVES, POINTER, Value
 from rushlight.graph.dtype import DType, bool_, float32, float64, int64, uint32
 
 ONCE, ROW, OUTER, VECTOR = range(4)
+_MOST_INLINE = 8  # costly steps of a kernel that are written where they are needed
 
 Counters = dict[int, Value]
 """The counters of loops that are running."""
@@ -47,6 +48,7 @@ class Steps:
         self.inner = inner
         self.outer = outer
         self.lanes = lanes_of(kernel)
+        f.outlines |= sum([is_costly(op.name) for op in kernel.ops]) > _MOST_INLINE
         self.slots: dict[tuple[int, DType], Value] = {}
         self.moving = [self.find_loops(op) for op in kernel.ops]
         self.levels: list[int] = []

@@ -30,6 +30,7 @@ from rushlight.engines.cpu.roles import LOOKUPS, PLACES, Role
 from rushlight.engines.cpu.roots import move_index, place_indices
 from rushlight.engines.cpu.values import HALVES
 from rushlight.graph.dtype import DType, float32
+from rushlight.graph.movement import RUN, WHOLE
 
 Indices = tuple[Affine, ...]
 
@@ -243,18 +244,34 @@ class Tracer:
         name, source = equation.primitive.name, equation.inputs[0]
         if name not in ("slice", "window"):
             return self.read(source, move_index(equation, self.sizes, value, index))
+        if name == "slice":
+            return self.slice(value, index)
         parts = self.split(value, index)
         first = equation.first_number
-        if name == "slice":
-            rank = len(parts)
-            for axis, part in enumerate(parts):
-                if equation.attributes[axis] != 1:
-                    part = scaled(part, number_at(first + rank + axis))
-                parts[axis] = shifted(part, number_at(first + axis))
-        else:
-            (axis,), inside = equation.attributes, scaled(parts.pop(), number_at(first + 1))
-            parts[axis] = total(scaled(parts[axis], number_at(first)), inside)
+        (axis,), inside = equation.attributes, scaled(parts.pop(), number_at(first + 1))
+        parts[axis] = total(scaled(parts[axis], number_at(first)), inside)
         return self.read_axes(source, parts)
+
+    def slice(self, value: int, index: Indices) -> int:
+        """Read an element of a slice; dimensions that go through whole keep their atoms."""
+        equation, axes = self.fusion.equation(value), self.sizes.axes
+        source, parts = equation.inputs[0], self.split(value, index)
+        first, rank = equation.first_number, len(parts)
+        kept: list[Indices] = []
+        position = 0
+        for axis, kind in enumerate(equation.attributes):
+            count = len(axes[value][axis])
+            atoms = index[position : position + count]
+            position += count
+            if kind != WHOLE:
+                if kind != RUN:
+                    parts[axis] = scaled(parts[axis], number_at(first + rank + axis))
+                parts[axis] = shifted(parts[axis], number_at(first + axis))
+                atoms = (parts[axis],) if axes[source][axis] else ()
+            kept.append(atoms)
+        if any(len(a) != len(b) for a, b in zip(kept, axes[source], strict=True)):
+            return self.read_axes(source, parts)  # it cuts a product of atoms
+        return self.read(source, tuple([part for atoms in kept for part in atoms]))
 
     def read_axes(self, value: int, parts: list[Affine]) -> int:
         """Read a value by one index for each axis, which may run over several atoms."""

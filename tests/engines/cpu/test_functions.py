@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rushlight.engines.cpu import functions
+from rushlight.engines.cpu import build, functions
+from rushlight.engines.cpu.builder import POINTER
 from rushlight.engines.reference import special
 from rushlight.graph.dtype import bfloat16, float32, float64, from_bfloat16_bits, to_bfloat16_bits
 from tests.engines.cpu.kernels import elementwise
@@ -238,3 +239,31 @@ def test_bfloat16_is_computed_as_float32_and_rounded():
     elementwise(compute, [x], result, [bfloat16, bfloat16], 8)
     wanted = to_bfloat16_bits(np.exp(from_bfloat16_bits(x).astype(np.float64)).astype(np.float32))
     assert np.abs(result.astype(int) - wanted.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "tanh", "erf"])
+def test_code_out_of_line_computes_the_same(name):
+    x = points(np.float32)
+    results = []
+    for outlines in (False, True):
+
+        def compute(f, v, outlines=outlines):
+            f.outlines = outlines
+            return functions.emit_unary(f, name, v)
+
+        results.append(np.empty_like(x))
+        elementwise(compute, [x], results[-1], [float32, float32], 8)
+    assert results[0].tobytes() == results[1].tobytes()
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("sin", float32), ("exp", float32), ("log", float64)])
+def test_a_long_chain_holds_a_function_once(name, dtype):
+    def emit(f, count):
+        f.outlines = True
+        value = f.constant(0.5, dtype, 4)
+        for _ in range(count):
+            value = functions.emit_unary(f, name, value)
+        f.store(value, f.argument(POINTER, 0), 0)
+
+    lengths = [len(build.module_text(lambda f, n=n: emit(f, n))) for n in (1, 301)]
+    assert lengths[1] - lengths[0] < 300 * 700
