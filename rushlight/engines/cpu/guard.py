@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rushlight.engines.cpu import dump, running
+from rushlight.engines.cpu import pictures, running
 from rushlight.engines.cpu.plan import HostStep
 from rushlight.engines.cpu.pool import run_alone
 from rushlight.engines.cpu.running import NativeList, Run
@@ -167,7 +167,7 @@ class GuardedRun(Run):
 
     def describe(self, at: int) -> str:
         """What a step computes, for an error's words."""
-        return dump.step_text(self.tables.plan.steps[at])
+        return pictures.step_text(self.tables.plan.steps[at])
 
     def run_kernel(self, item: NativeList, row: int) -> None:
         """One kernel, with scratch memory of just the size that its step asked for."""

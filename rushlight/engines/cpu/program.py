@@ -78,8 +78,8 @@ def plan_graph(graph: Graph) -> Plan:
     sizes = find_sizes(graph)
     normal = verify(normalise(graph, sizes), "normalise")
     plan = make_plan(fuse(normal, sizes))
-    if dump.is_wanted():
-        dump.write(dump.plan_text(graph, plan))
+    if dump.stages():
+        dump.show_plan(graph, plan)
     return plan
 
 
@@ -90,15 +90,15 @@ def compile_kernels(
 
     `known` are those of this program, by the step's position and the variant that sizes chose.
     """
-    from rushlight.engines.cpu.build import kernel_addresses, module_text
+    from rushlight.engines.cpu.build import kernel_addresses
     from rushlight.engines.cpu.pool import require_scratch
 
     require_scratch(bound.scratch_bytes)
     names = [(position, bound.variant(position)) for position in range(len(steps))]
     new = {name: _requests(steps[name[0]], name[1]) for name in names if name not in known}
     requests = [request for made in new.values() for request in made]
-    if requests and dump.is_wanted():
-        dump.write("\n".join([module_text(emit) for emit in dict(requests).values()]))
+    if requests and dump.stages():
+        dump.show_code(requests)
     addresses = iter(kernel_addresses(requests, lasting=True) if requests else ())
     for name, made in new.items():
         known[name] = [next(addresses) for _ in made]

@@ -197,14 +197,6 @@ def test_small_certain_graphs_load_no_compiler():
         assert watching.programs[-1]._tables is None
 
 
-def test_the_dump_shows_every_stage(engine, monkeypatch, tmp_path):
-    monkeypatch.setenv("RUSHLIGHT_DUMP", str(tmp_path))
-    values(softmax(floats(6, 5)))
-    text = "\n".join(path.read_text() for path in tmp_path.iterdir())
-    for words in ("recorded graph", "normalised graph", "sizes in atoms", "step 0", "define "):
-        assert words in text
-
-
 def test_peak_bytes_counts_temporaries_and_results(engine):
     x = floats(64, 32)
     result = contract(e.unary(e.EXP, x), e.unary(e.SIN, x), (1,), (1,))
