@@ -6,6 +6,8 @@ program whose kernels are all on disk never does.  This file needs nothing else 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 _engines: list = []  # own the memory of the code, for the life of the process
@@ -16,7 +18,8 @@ def compile_object(text: str, cpu: str, features: str) -> bytes:
     import llvmlite.binding as llvm
 
     target = _target_machine(cpu, features)
-    return target.emit_object(_prepared(llvm.parse_assembly(text), target))
+    with _simple_loops():
+        return target.emit_object(_prepared(llvm.parse_assembly(text), target))
 
 
 def assembly(text: str, cpu: str, features: str) -> str:
@@ -24,7 +27,24 @@ def assembly(text: str, cpu: str, features: str) -> str:
     import llvmlite.binding as llvm
 
     target = _target_machine(cpu, features)
-    return target.emit_assembly(_prepared(llvm.parse_assembly(text), target))
+    with _simple_loops():
+        return target.emit_assembly(_prepared(llvm.parse_assembly(text), target))
+
+
+@contextlib.contextmanager
+def _simple_loops() -> Iterator[None]:
+    """Leave the arithmetic of addresses in loops as it is written.
+
+    Making it cheaper took up to two thirds of the time of code generation and gained nothing.
+    LLVM has one setting for the whole process, so others find it as it was.
+    """
+    import llvmlite.binding as llvm
+
+    llvm.set_option("rushlight", "-disable-lsr=true")
+    try:
+        yield
+    finally:
+        llvm.set_option("rushlight", "-disable-lsr=false")
 
 
 def load_object(code: bytes, cpu: str, features: str) -> Any:
