@@ -60,6 +60,9 @@ class Origin(NamedTuple):
         return f"{self.operation}{inside}, recorded at {self.place}"
 
 
+NOT_LIVE = -1
+
+
 class Node:
     """One primitive applied to input nodes; immutable but for receiving its value once.
 
@@ -88,7 +91,7 @@ class Node:
         self.spec = spec
         self.origin = origin
         self.buffer: Buffer | Failure | None = None
-        self.slot: int | None = None
+        self.slot: int | None = NOT_LIVE
         self.uses = 0
 
     def __repr__(self) -> str:

@@ -12,21 +12,22 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight.graph import places, timing
 from rushlight.graph.buffer import Buffer
+from rushlight.graph.fragment import PART, Fragment, spread
 from rushlight.graph.interrupts import held
 from rushlight.graph.node import INPUT, Failure, Node, Origin, Primitive
-from rushlight.graph.program import Binding, Engine, Equation, EquationError, Graph, Leaf, Program
+from rushlight.graph.program import Binding, Engine, EquationError, Program
 from rushlight.graph.spec import Spec
+from rushlight.graph.structure import Structured
 from rushlight.graph.work import operations_of
 
 HARD_LIMIT = 20_000
 SOFT_NODES, SOFT_BYTES, SOFT_OPERATIONS = 256, 64 << 20, 50_000_000
 
-_NOT_PENDING = -1
 _computing = threading.RLock()
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 _loaders: dict[str, Callable[[], Any]] = {}
@@ -55,8 +56,11 @@ def engine() -> Engine:
 class Recorder:
     """What one thread has recorded and not computed yet."""
 
+    tracing = False
+
     def __init__(self) -> None:
         self.pending: list[Node] = []
+        self.hidden = 0  # by how much there are more primitives than nodes
         self.journal: dict[Any, Any] = {}
         self.immediate = False
         self.recorded = 0  # primitives so far, for who wants to count them
@@ -84,20 +88,26 @@ class Recorder:
     def soft_cut(self) -> None:
         """Compute what is pending if it has grown large."""
         pending = self.pending
-        new = pending[self._measured :]
-        self._bytes += sum([node.spec.nbytes for node in new])
-        self._bytes += sum(
-            [s.spec.nbytes for node in new for s in node.inputs if s.primitive is INPUT]
-        )
-        self._operations += sum([operations_of(node) for node in new])
-        del new  # it would keep every node alive
+        for node in pending[self._measured :]:
+            if node.primitive is not PART:
+                self._measure(node)
+        node = None  # it would stay alive
         self._measured = len(pending)
         if (
-            self._measured > SOFT_NODES
+            self._measured + self.hidden > SOFT_NODES
             or self._bytes > SOFT_BYTES
             or self._operations > SOFT_OPERATIONS
         ):
             self.compute()
+
+    def _measure(self, node: Node) -> None:
+        """Count the memory and the work of a pending node."""
+        fragment = node.primitive
+        self._bytes += (fragment if type(fragment) is Fragment else node.spec).nbytes
+        self._operations += operations_of(node)
+        for source in node.inputs:
+            if source.primitive is INPUT:
+                self._bytes += source.spec.nbytes
 
     def compute(self) -> None:
         """Compute everything pending that is still reachable."""
@@ -106,15 +116,15 @@ class Recorder:
             if len(_recorders) > 1:
                 pending = self._with_work_of_others(pending, journal)
             if pending:
-                self.recorded += len(pending)
                 with timing.span("compute"):
                     _compute(pending, journal)
 
     def _take(self) -> tuple[list[Node], dict]:
         pending = self.pending[:]
         del self.pending[: len(pending)]  # the list stays: its thread may be appending
+        self.recorded += len(pending) + self.hidden
         journal, self.journal = self.journal, {}
-        self._measured = self._bytes = self._operations = 0
+        self._measured = self._bytes = self._operations = self.hidden = 0
         return pending, journal
 
     def _with_work_of_others(self, pending: list[Node], journal: dict) -> list[Node]:
@@ -194,6 +204,27 @@ def record(
     return node
 
 
+def record_fragment(
+    fragment: Fragment, inputs: tuple[Node, ...], results: Sequence[tuple[tuple, Spec]]
+) -> list[Node]:
+    """Record many primitives as one node, with a part for each result if there are several."""
+    mine = _local.recorder
+    pending = mine.pending
+    if len(results) == 1:
+        nodes = [Node(fragment, inputs, (), (), results[0][1])]
+    else:
+        whole = Node(fragment, inputs, (), (), fragment.specs[0])
+        pending.append(whole)
+        nodes = [Node(PART, (whole,), place, (), spec) for place, spec in results]
+        del whole  # nothing but its parts refers to it
+        mine.hidden -= 1
+    pending += nodes
+    mine.hidden += len(fragment.specs) - len(nodes)
+    if len(pending) + mine.hidden >= HARD_LIMIT:
+        mine.compute()
+    return nodes
+
+
 def adopt(nodes: list[Node]) -> None:
     """Take nodes that were recorded elsewhere, in order."""
     mine = _local.recorder
@@ -237,31 +268,28 @@ def _evaluate_now(node: Node) -> None:
 
 def _find_live(
     pending: list[Node], references: Callable = sys.getrefcount
-) -> tuple[list[Node], list[bool]]:
-    """The nodes to compute, in recorded order, and which of them must survive.
+) -> tuple[list[Node], list[Node]]:
+    """The nodes to compute, in recorded order, and those of them that must survive.
 
     Leaves `uses` of every source counting the references that pending nodes hold.
     """
     for node in pending:
-        node.slot = _NOT_PENDING
         for source in node.inputs:
             source.uses += 1
     source = None  # a loop variable would count as one more reference
-    live, survives = [], []
+    live, survivors = [], []
     for node in reversed(pending):
         if references(node) - node.uses > _UNREFERENCED:
-            survives.append(True)
-        elif node.slot is None:
-            survives.append(False)
-        else:
+            survivors.append(node)
+        elif node.slot is not None:
             continue
         live.append(node)
         for source in node.inputs:
             source.slot = None
         source = None
     live.reverse()
-    survives.reverse()
-    return live, survives
+    survivors.reverse()
+    return live, survivors
 
 
 def _count_unreferenced() -> int:
@@ -281,9 +309,9 @@ def _compute(pending: list[Node], journal: dict) -> None:
             value.uses += 1
     value = None  # a loop variable would count as one more reference
     try:
-        live, survives = _find_live(pending)
+        live, survivors = _find_live(pending)
         if live:
-            _run(live, survives)
+            _run(live, survivors)
     except BaseException as error:
         for node in pending:
             if node.buffer is None:
@@ -301,45 +329,29 @@ def _compute(pending: list[Node], journal: dict) -> None:
             node.inputs = ()
 
 
-def _run(live: list[Node], survives: list[bool]) -> None:
+def _run(live: list[Node], survivors: list[Node]) -> None:
     """Look the program of this structure up, or plan it, and run it."""
-    leaves: dict[Node, int] = {}
-    structure: list = []
-    numbers: list = []
-    for position, node in enumerate(live):
-        node.slot = position
-        structure += (node.primitive, node.attributes, node.spec.pattern)
-        for source in node.inputs:
-            if source.buffer is None and source.slot is not None and source.slot >= 0:
-                structure.append(source.slot)
-            else:
-                structure.append(-1 - leaves.setdefault(source, len(leaves)))
-        if node.numbers:
-            numbers += node.numbers
-    source = None
+    found = Structured(live)
+    leaves = found.leaves
     donated = _prepare_leaves(leaves)
-    structure += survives
-    structure += donated
-    structure += [_structure_of(leaf) for leaf in leaves]
-    key = tuple(structure)
+    key = found.key(survivors, donated)
     program = PROGRAMS.get(key)
     if program is None:
-        graph = _describe(live, survives, leaves, donated)
-        program = PROGRAMS[key] = engine().plan(graph)
-    specs = (*[leaf.spec for leaf in leaves], *[node.spec for node in live])
-    binding = Binding(tuple([leaf.buffer for leaf in leaves]), numbers, specs)
+        program = PROGRAMS[key] = engine().plan(found.describe(live, survivors, donated))
+    specs = (*[leaf.spec for leaf in leaves], *found.specs)
+    binding = Binding(tuple([leaf.buffer for leaf in leaves]), found.numbers, specs)
     if timing.watcher is not None:
-        timing.watcher.note(live)
+        timing.watcher.note(spread(live)[0])
     try:
         results = program.run(binding)
     except EquationError as failure:
-        raise places.located(failure.error, live[failure.equation]) from failure.error
-    survivors = [node for node, kept in zip(live, survives, strict=True) if kept]
+        wrong = spread(live)[0][failure.equation]
+        raise places.located(failure.error, wrong) from failure.error
     for node, buffer in zip(survivors, results, strict=True):
         node.buffer = buffer
 
 
-def _prepare_leaves(leaves: dict[Node, int], references: Callable = sys.getrefcount) -> list[bool]:
+def _prepare_leaves(leaves: list[Node], references: Callable = sys.getrefcount) -> list[bool]:
     """Make sure every leaf has its value; say which ones nothing else holds."""
     donated = []
     for leaf in leaves:
@@ -377,30 +389,6 @@ def _count_unshared_buffer() -> int:
 
 
 _UNSHARED_BUFFER = _count_unshared_buffer()
-
-
-def _structure_of(leaf: Node) -> object:
-    return leaf if leaf.buffer is None else leaf.spec.pattern
-
-
-def _describe(live: list[Node], survives: list[bool], leaves: dict, donated: list) -> Graph:
-    count, first = len(leaves), 0
-    equations, results = [], []
-    for position, node in enumerate(live):
-        inputs = tuple(
-            leaves[source] if source in leaves else count + source.slot for source in node.inputs
-        )
-        size = len(node.numbers)
-        parts = node.primitive, node.attributes, inputs, node.spec, first, size
-        equations.append(Equation(*parts))
-        first += size
-        if survives[position]:
-            results.append(count + position)
-    described = [
-        Leaf(leaf.spec, leaf.attributes[0] if leaf.buffer is None else None, gift)
-        for leaf, gift in zip(leaves, donated, strict=True)
-    ]
-    return Graph(tuple(described), tuple(equations), tuple(results))
 
 
 PROGRAMS: dict[tuple, Program] = {}

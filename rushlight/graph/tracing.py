@@ -28,6 +28,8 @@ def placeholder(spec: Spec) -> Node:
 class Tracing(Recorder):
     """Records a body apart from what the thread has pending; computes nothing of it."""
 
+    tracing = True
+
     def __init__(self, outer: Recorder):
         self.outer = outer
         self.pending: list[Node] = []

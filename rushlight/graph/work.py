@@ -8,6 +8,8 @@ from rushlight.graph.node import Node
 def operations_of(node: Node) -> int:
     """Multiplications and additions of contractions and their kin; one an element else."""
     family = node.primitive.family
+    if family == "fragment":
+        return node.primitive.operations
     if family == "contraction":
         return _of_contraction(node)
     if family == "attention":

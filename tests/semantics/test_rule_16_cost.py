@@ -35,9 +35,10 @@ def test_an_operation_records_no_more_primitives_than_it_needs():
 
 def test_a_step_of_a_small_network_records_few_primitives():
     network, (x, y) = Network((2, 16, 1)), batch(8, sizes=(2, 1))
-    counts = {recorded(lambda: network.step(x, y)) for _ in range(4)}
-    assert len(counts) == 1
-    assert counts.pop() <= 80
+    first, *others = [recorded(lambda: network.step(x, y)) for _ in range(5)]
+    assert first <= 80
+    assert all(count <= first for count in others)  # what nothing needs is left out in time
+    assert len({*others[1:]}) == 1
 
 
 def test_a_backward_records_nothing_for_what_needs_no_gradient():
