@@ -32,6 +32,7 @@ class GradNode:
     freed: bool = False
     materialize: bool = True
     runs_on_none: bool = False
+    recipe: Any = None
     pre_hooks: dict | None = None
     post_hooks: dict | None = None
     tensor_hooks: dict[int, dict] | None = None

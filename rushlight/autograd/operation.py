@@ -10,10 +10,14 @@ and casts them to the input's.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from rushlight.autograd.node import GradNode, edge_of, next_sequence, tie
+from rushlight.autograd.recipe import Recipe, recipe_of
 from rushlight.graph.node import Node
+from rushlight.graph.repeat import repeated
 from rushlight.graph.spec import Spec
 from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
 
@@ -44,15 +48,25 @@ IDLE = Idle()
 
 
 class Operation(GradNode):
-    """Base of all built-in operations."""
+    """Base of all built-in operations.
+
+    What forward and backward record depends on the specs of the inputs, on the arguments and on
+    which inputs need a gradient, so that they run once for each of these (see `recipe.py`).
+    """
 
     idle = IDLE
     recording = True
-    materialize = True
     differentiable = True
-    _saved: list | None = None
-    _inputs: list | None = None
-    _saves_output: bool = False
+    recipe: Recipe | None
+    returns_tuple: bool = False
+    input_specs: Sequence[Spec] = ()
+    _inputs: Sequence[Node] = ()
+    _saved: Sequence[Node | None] = ()
+    _places: Sequence[int | None] = ()  # of the saved values: input i, output ~i, None for others
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.forward_idle = staticmethod(partial(cls.forward, IDLE))
 
     def forward(self, *values: Any) -> Node | tuple[Node, ...]:
         """Record the primitives; returns the output node, or a tuple of them."""
@@ -66,17 +80,19 @@ class Operation(GradNode):
     def save_inputs(self, *positions: int | None) -> None:
         """Keep these inputs for backward; None keeps a place empty."""
         inputs = self._inputs
-        kept = [(None if i is None else inputs[i], i) for i in positions]
-        self._saved = kept if self._saved is None else self._saved + kept
+        self._save([None if i is None else inputs[i] for i in positions], positions)
 
     def save_values(self, *nodes: Node) -> None:
         """Keep values on the way (masks, places) for backward, through which no gradient flows."""
-        self._saved = (self._saved or []) + [(node, None) for node in nodes]
+        self._save(nodes, [None] * len(nodes))
 
     def save_outputs(self, *positions: int) -> None:
         """Keep these outputs for backward."""
-        self._saved = (self._saved or []) + [(None, -1 - position) for position in positions]
-        self._saves_output = True
+        self._save([None] * len(positions), [~position for position in positions])
+
+    def _save(self, nodes: Sequence[Node | None], places: Sequence[int | None]) -> None:
+        self._saved = [*self._saved, *nodes]
+        self._places = [*self._places, *places]
 
     def needs(self, position: int) -> bool:
         """Whether this input needs a gradient."""
@@ -88,94 +104,101 @@ class Operation(GradNode):
         """The kept values in the order of the `save_...` calls, as tensors."""
         unpacked = []
         linked = modes.grad
-        for node, position in self._saved:
+        for node, place in zip(self._saved, self._places, strict=True):
             if node is None:
                 unpacked.append(None)
                 continue
-            tensor = object.__new__(Tensor)
-            tensor._node = node
+            tensor = wrap(node)
             unpacked.append(tensor)
-            if linked and position is not None:
-                edge = self.edges[position] if position >= 0 else (self, -1 - position)
+            if linked and place is not None:
+                edge = self.edges[place] if place >= 0 else (self, ~place)
                 if edge is not None:
                     tie(tensor, edge)
         return unpacked
 
     def input_spec(self, position: int) -> Spec:
         """Shape and dtype of an input."""
-        return self._input_specs[position]
+        return self.input_specs[position]
 
     # ----------------------------------------------------------------------------------- applying
     @classmethod
     def apply(cls, tensors: tuple[Tensor, ...], *arguments: Any) -> Any:
         """Record the operation on these tensors."""
-        nodes = []
-        wanted = False
+        linked = modes.grad and cls.differentiable
+        nodes, edges, wanted = [], [], False
         for tensor in tensors:
             nodes.append(tensor._node if tensor._cell is None else node_of(tensor))
-            if tensor._requires_grad or (tensor._base is not None and tensor.requires_grad):
-                wanted = True
-        if wanted and cls.differentiable and modes.grad:
-            return cls._apply_recorded(tensors, nodes, arguments)
-        result = cls.forward(IDLE, *nodes, *arguments)
-        if type(result) is tuple:
-            return tuple([wrap(node) for node in result])
-        tensor = object.__new__(Tensor)
-        tensor._node = result
-        return tensor
+            edge = None
+            if linked and (tensor._requires_grad or tensor._base is not None):
+                edge = edge_of(tensor)
+                wanted = wanted or edge is not None
+            edges.append(edge)
+        if wanted:
+            return cls._apply_linked(nodes, tuple(edges), arguments)
+        result = repeated(cls.forward_idle, nodes, arguments)
+        return tuple([wrap(node) for node in result]) if type(result) is tuple else wrap(result)
 
     @classmethod
-    def _apply_recorded(cls, tensors: tuple, nodes: list, arguments: tuple) -> Any:
+    def _apply_linked(cls, nodes: list[Node], edges: tuple, arguments: tuple) -> Any:
+        """Record the operation as a node of the autograd graph."""
         ctx = object.__new__(cls)
         ctx.sequence = next_sequence()
-        ctx.edges = tuple([edge_of(t) if t._requires_grad else None for t in tensors])
-        ctx._input_specs = [node.spec for node in nodes]
-        ctx._inputs = nodes
-        result = ctx.forward(*nodes, *arguments)
-        ctx._inputs = None
-        if type(result) is tuple:
-            outputs: Any = ctx._finish_several(result)
+        ctx.edges = edges
+        recipe = recipe_of(cls, edges, nodes, arguments)
+        if recipe is None:
+            outputs = ctx.run_forward(nodes, arguments)
         else:
-            ctx.output_specs = (result.spec,)
-            if ctx._saves_output:
-                ctx._saved[ctx._saved.index((None, -1))] = (result, -1)
-            outputs = _attach(result, ctx, 0)
+            outputs = recipe.start(ctx, nodes)
+        if ctx.returns_tuple:
+            several = enumerate(outputs[: len(ctx.output_specs)])
+            results: Any = tuple([_attach(node, ctx, i) for i, node in several])
+        else:
+            results = _attach(outputs[0], ctx, 0)
         for watcher in modes.watchers:
             watcher(ctx)
-        return outputs
+        return results
 
-    def _finish_several(self, outputs: tuple[Node, ...]) -> tuple[Tensor, ...]:
+    def run_forward(self, nodes: list[Node], arguments: tuple) -> tuple[Node, ...]:
+        """Record the primitives, and keep what backward needs; returns the outputs."""
+        self._inputs = nodes
+        self.input_specs = [node.spec for node in nodes]
+        result = self.forward(*nodes, *arguments)
+        self._inputs = ()
+        self.returns_tuple = type(result) is tuple
+        outputs: Any = result if self.returns_tuple else (result,)
         self.output_specs = tuple([node.spec for node in outputs])
-        if self._saves_output:
-            self._saved = [
-                (outputs[-1 - position], position)
-                if position is not None and position < 0
-                else (node, position)
-                for node, position in self._saved
-            ]
-        return tuple([_attach(node, self, position) for position, node in enumerate(outputs)])
+        self._saved = [
+            outputs[~place] if place is not None and place < 0 else node
+            for node, place in zip(self._saved, self._places, strict=True)
+        ]
+        return outputs
 
     def run(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         """The gradients of the inputs."""
+        if self.recipe is not None and not modes.grad:
+            nodes = [None if grad is None else node_of(grad) for grad in grads]
+            repetition = self.recipe.backward(self, nodes)
+            if repetition is not None:
+                given = [node for node in (*nodes, *self._saved) if node is not None]
+                results = repetition.record(given)
+                return tuple([None if node is None else wrap(node) for node in results])
         result = self.backward(*grads)
         return result if type(result) is tuple else (result,)
 
     def take_saved(self) -> list[Node | None]:
         """Give the saved values away until `put_saved`."""
-        saved = self._saved or ()
-        self._saved = [(None, position) for _, position in saved]
-        return [node for node, _ in saved]
+        saved, self._saved = self._saved, [None] * len(self._saved)
+        return list(saved)
 
     def put_saved(self, nodes: list[Node | None]) -> None:
         """Have the saved values again."""
-        places = [position for _, position in self._saved]
-        self._saved = list(zip(nodes, places, strict=True))
+        self._saved = nodes
 
     def release(self) -> None:
         """Give saved values back, and whatever else the forward kept."""
         if self._saved:
             self.freed = True
-            self._saved = self.packed = None
+            self._saved, self.packed = (), None
 
 
 class ViewOperation(Operation):

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from rushlight.autograd.anomaly import watched
-from rushlight.autograd.errors import explain_freed, explain_shape
+from rushlight.autograd.errors import explain_freed
+from rushlight.autograd.fit import fit
 from rushlight.autograd.node import AccumulateGrad, Edge, GradNode
+from rushlight.autograd.rerun import walk_again
 from rushlight.autograd.saved import run_packed
 from rushlight.graph.creation import literal
 from rushlight.graph.elementwise import add
-from rushlight.graph.movement import expand, reshape
+from rushlight.graph.movement import expand
 from rushlight.graph.recorder import recorder
-from rushlight.graph.reduction import sum_
 from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
 
 
@@ -115,7 +116,7 @@ class Walk:
         node, output = edge
         cell = grad._cell if isinstance(grad, Tensor) else self
         if cell is not None or grad._node.spec is not node.output_specs[output]:
-            grad = fit(grad, node, output, source)
+            grad = fit(grad, node.output_specs[output], edge, source)
         arrived = self.arrived.get(node)
         if arrived is None:
             arrived = self.arrived[node] = [None] * len(node.output_specs)
@@ -187,47 +188,6 @@ class Walk:
         if node.post_hooks:
             results = _run_post_hooks(node, results, tuple(grads))
         return results
-
-
-def fit(grad: Any, node: GradNode, output: int, source: GradNode | None) -> Tensor:
-    """The gradient in shape and dtype of the value it belongs to.
-
-    Where broadcasting or promotion made an operation's result larger or wider than its input, the
-    gradient is summed and cast back here, once for all operations.
-    """
-    want = node.output_specs[output]
-    have = grad._spec if isinstance(grad, Tensor) else None
-    if have is want:
-        return grad
-    if have is None:
-        maker = source.name() if source is not None else "backward"
-        raise RuntimeError(
-            f"expected Variable or None (got {type(grad).__name__})\n"
-            f"Expected each gradient that {maker} returns to be a Tensor or None."
-        )
-    if have.shape != want.shape:
-        axes = repeated_axes(want.shape, have.shape)
-        if axes is None:
-            raise RuntimeError(explain_shape(source, (node, output), have, want))
-        if modes.grad:
-            grad = grad.sum_to_size(want.shape)
-        else:
-            grad = wrap(reshape(sum_(node_of(grad), axes), want.shape))
-    if have.dtype is not want.dtype:
-        if have.dtype.is_complex and not want.dtype.is_complex:
-            grad = grad.real
-        grad = grad.to(want.dtype)
-    return grad
-
-
-@lru_cache(maxsize=4096)
-def repeated_axes(small: tuple[int, ...], large: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Over which axes of `large` to sum to undo a broadcast of `small`; None if it was none."""
-    added = len(large) - len(small)
-    if added < 0 or any(a not in (1, b) for a, b in zip(small, large[added:], strict=True)):
-        return None
-    repeated = [i for i, a in enumerate(small, added) if a == 1 and large[i] != 1]
-    return (*range(added), *repeated)
 
 
 def _call_hooks(hooks: dict, grad: Tensor | None, what: str) -> Tensor | None:
@@ -332,7 +292,10 @@ def run(
     walk = Walk(keep_graph, create_graph, targets, captures)
     modes.walks += 1
     try:
-        walk.run(roots)
+        if targets is None and not create_graph and len(roots) == 1:
+            walk_again(*roots[0], keep_graph, lambda: walk.run(roots))
+        else:
+            walk.run(roots)
     finally:
         modes.walks -= 1
     if not modes.walks:

@@ -27,7 +27,7 @@ class Cat(Operation):
 
     def backward(ctx, grad: Tensor) -> tuple:
         result, start = [], 0
-        for position, spec in enumerate(ctx._input_specs):
+        for position, spec in enumerate(ctx.input_specs):
             size = spec.shape[ctx.axis]
             needed = ctx.needs(position)
             result.append(slice_axis(grad, ctx.axis, start, size) if needed else None)
