@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
-from rushlight.autograd.inplace import write_value
 from rushlight.graph import elementwise as p
 from rushlight.graph.node import Node
 from rushlight.optim.optimizer import Optimizer
 from rushlight.optim.update import (
     Counts,
-    Numbers,
+    Rows,
     check_number,
     check_options,
-    gradient_of,
     multiply_add,
     zeros_like,
 )
-from rushlight.tensor import Tensor, node_of
+from rushlight.tensor import Tensor
 
 
 class Adam(Optimizer):
@@ -72,13 +71,16 @@ class Adam(Optimizer):
         loss = None if closure is None else closure()
         counts = Counts()
         for group in self.param_groups:
-            numbers = Numbers()
+            rows = Rows()
             for parameter in group["params"]:
                 if parameter._grad is not None:
                     state = self.state[parameter]
                     if not state:
                         _start(state, parameter, group, counts)
-                    _update(parameter, state, group, numbers, counts)
+                    moments = [state[name] for name in _MOMENTS if name in state]
+                    rows.add((parameter, parameter._grad, *moments), counts.advance(state["step"]))
+            flags = group["maximize"], group["decoupled_weight_decay"]
+            rows.update(_updated, partial(_numbers, group), *flags)
         return loss
 
 
@@ -119,6 +121,9 @@ class AdamW(Adam):
         )
 
 
+_MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+
+
 def _start(state: dict, parameter: Tensor, group: dict[str, Any], counts: Counts) -> None:
     if parameter.dtype.is_complex:
         raise NotImplementedError("Adam of complex parameters is not built")
@@ -129,36 +134,38 @@ def _start(state: dict, parameter: Tensor, group: dict[str, Any], counts: Counts
         state["max_exp_avg_sq"] = zeros_like(parameter)
 
 
-def _update(
-    parameter: Tensor,
-    state: dict[str, Any],
-    group: dict[str, Any],
-    numbers: Numbers,
-    counts: Counts,
-) -> None:
-    dtype, lr, (beta1, beta2) = parameter.dtype, float(group["lr"]), map(float, group["betas"])
-    count = counts.advance(state["step"])
-    value, grad = node_of(parameter), gradient_of(parameter, group)
+def _numbers(group: dict[str, Any], count: int) -> dict[str, float]:
+    lr, (beta1, beta2) = float(group["lr"]), map(float, group["betas"])
+    numbers = {
+        "new mean": 1 - beta1,
+        "old square": beta2,
+        "new square": 1 - beta2,
+        "eps": group["eps"],
+        "root": math.sqrt(1 - beta2**count),
+        "step": -lr / (1 - beta1**count),
+    }
     decay = float(group["weight_decay"])
-    if decay and group["decoupled_weight_decay"]:
-        value = p.mul(value, numbers.get("shrink", 1 - lr * decay, dtype))
-    elif decay:
-        grad = multiply_add(grad, numbers.get("decay", decay, dtype), value)
-    mean = node_of(state["exp_avg"])
-    mean = multiply_add(mean, numbers.get("new mean", 1 - beta1, dtype), p.sub(grad, mean))
-    square = p.mul(node_of(state["exp_avg_sq"]), numbers.get("old square", beta2, dtype))
-    new = numbers.get("new square", 1 - beta2, dtype)
-    square = p.add(square, p.mul(new, p.mul(grad, grad)))
-    write_value(state["exp_avg"], mean)
-    write_value(state["exp_avg_sq"], square)
-    if group["amsgrad"]:
-        square = p.binary(p.MAXIMUM, node_of(state["max_exp_avg_sq"]), square)
-        write_value(state["max_exp_avg_sq"], square)
-    correction = numbers.get(("root", count), lambda: math.sqrt(1 - beta2**count), dtype)
-    step = numbers.get(("step", count), lambda: -lr / (1 - beta1**count), dtype)
-    scale = _scale(square, correction, numbers.get("eps", group["eps"], dtype))
-    write_value(parameter, p.add(value, p.div(p.mul(step, mean), scale)))
+    if decay:
+        numbers["decay"] = 1 - lr * decay if group["decoupled_weight_decay"] else decay
+    return numbers
 
 
-def _scale(square: Node, correction: Node, eps: Node) -> Node:
-    return p.add(p.div(p.unary(p.SQRT, square), correction), eps)
+def _updated(
+    row: list[Node], numbers: dict[str, Node], maximize: bool, decoupled: bool
+) -> list[Node]:
+    """The new parameter and moments."""
+    value, grad, mean, square, *largest = row
+    if maximize:
+        grad = p.neg(grad)
+    if "decay" in numbers and decoupled:
+        value = p.mul(value, numbers["decay"])
+    elif "decay" in numbers:
+        grad = multiply_add(grad, numbers["decay"], value)
+    mean = multiply_add(mean, numbers["new mean"], p.sub(grad, mean))
+    square = p.mul(square, numbers["old square"])
+    square = p.add(square, p.mul(numbers["new square"], p.mul(grad, grad)))
+    largest = [p.binary(p.MAXIMUM, each, square) for each in largest]
+    root = p.unary(p.SQRT, largest[0] if largest else square)
+    scale = p.add(p.div(root, numbers["root"]), numbers["eps"])
+    moved = p.add(value, p.div(p.mul(numbers["step"], mean), scale))
+    return [moved, mean, square, *largest]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
-from rushlight.autograd.inplace import write_value
 from rushlight.graph import elementwise as p
 from rushlight.graph.node import Node
 from rushlight.optim.optimizer import Optimizer
-from rushlight.optim.update import Numbers, check_number, check_options, gradient_of, multiply_add
-from rushlight.tensor import Tensor, node_of, wrap
+from rushlight.optim.update import (
+    Row,
+    Rows,
+    check_number,
+    check_options,
+    multiply_add,
+    zeros_like,
+)
+from rushlight.tensor import Tensor
 
 
 class SGD(Optimizer):
@@ -67,39 +74,54 @@ class SGD(Optimizer):
         """Update every parameter that has a gradient; returns what the closure returns."""
         loss = None if closure is None else closure()
         for group in self.param_groups:
-            numbers = Numbers()
+            rows = Rows()
             for parameter in group["params"]:
                 if parameter._grad is not None:
-                    _update(parameter, self.state, group, numbers)
+                    rows.add(*_row(parameter, group, self.state))
+            rows.update(_updated, partial(_numbers, group), group["maximize"])
         return loss
 
 
-def _update(parameter: Tensor, states: dict, group: dict[str, Any], numbers: Numbers) -> None:
-    value, dtype = node_of(parameter), parameter.dtype
-    grad = gradient_of(parameter, group)
+def _row(parameter: Tensor, group: dict[str, Any], states: dict) -> tuple[Row, bool]:
+    """The tensors of an update, and whether momentum begins with it."""
+    row = parameter, parameter._grad
+    if group["momentum"] == 0:
+        return row, False
+    state = states[parameter]
+    begins = state.get("momentum_buffer") is None
+    if begins:
+        state["momentum_buffer"] = zeros_like(parameter)
+    return (*row, state["momentum_buffer"]), begins
+
+
+def _numbers(group: dict[str, Any], begins: bool) -> dict[str, float]:
+    numbers = {"step": -float(group["lr"])}
     if group["weight_decay"] != 0:
-        decay = numbers.get("weight_decay", group["weight_decay"], dtype)
-        grad = multiply_add(grad, decay, value)
-    if group["momentum"] != 0:
-        grad = _apply_momentum(grad, states[parameter], group, numbers)
-    step = numbers.get("step", lambda: -float(group["lr"]), dtype)
-    write_value(parameter, multiply_add(value, step, grad))
+        numbers["decay"] = group["weight_decay"]
+    if group["momentum"] != 0 and not begins:
+        numbers["old buffer"] = group["momentum"]
+    if group["dampening"] != 0:
+        numbers["new buffer"] = 1 - group["dampening"]
+    if group["nesterov"]:
+        numbers["ahead"] = group["momentum"]
+    return numbers
 
 
-def _apply_momentum(
-    grad: Node, state: dict[str, Any], group: dict[str, Any], numbers: Numbers
-) -> Node:
-    dtype = grad.spec.dtype
-    momentum = numbers.get("momentum", group["momentum"], dtype)
-    held = state.get("momentum_buffer")
-    if held is None:
-        buffer = grad
-        state["momentum_buffer"] = wrap(buffer)
-    else:
-        new = grad
-        if group["dampening"] != 0:
-            kept = numbers.get("kept", lambda: 1 - group["dampening"], dtype)
-            new = p.mul(kept, grad)
-        buffer = p.add(p.mul(momentum, node_of(held)), new)
-        write_value(held, buffer)
-    return multiply_add(grad, momentum, buffer) if group["nesterov"] else buffer
+def _updated(row: list[Node], numbers: dict[str, Node], maximize: bool) -> list[Node]:
+    """The new parameter, and the new buffer if there is momentum."""
+    value, grad, *state = row
+    if maximize:
+        grad = p.neg(grad)
+    if "decay" in numbers:
+        grad = multiply_add(grad, numbers["decay"], value)
+    if state:
+        state = [_buffer(state[0], grad, numbers)]
+        grad = multiply_add(grad, numbers["ahead"], state[0]) if "ahead" in numbers else state[0]
+    return [multiply_add(value, numbers["step"], grad), *state]
+
+
+def _buffer(old: Node, grad: Node, numbers: dict[str, Node]) -> Node:
+    if "old buffer" not in numbers:
+        return grad
+    new = p.mul(numbers["new buffer"], grad) if "new buffer" in numbers else grad
+    return p.add(p.mul(numbers["old buffer"], old), new)

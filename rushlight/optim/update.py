@@ -1,4 +1,4 @@
-"""What updates are recorded with: numbers shared by all parameters, counts of steps, checks."""
+"""What updates are recorded with: rows of tensors, counts of steps, checks."""
 
 from __future__ import annotations
 
@@ -13,26 +13,52 @@ from rushlight.graph.creation import number
 from rushlight.graph.dtype import DType, float32
 from rushlight.graph.node import Node
 from rushlight.graph.recorder import value_of
+from rushlight.graph.repeat import repeated
 from rushlight.tensor import Tensor, from_array, node_of, wrap
 
+Row = tuple[Tensor, ...]
+"""A parameter, its gradient, and the state that is updated with it."""
 
-class Numbers:
-    """The run-time numbers of one step: one node for each name and dtype, shared by parameters.
+Rule = Callable[..., list[Node]]
+"""What records an update: `rule(nodes of a row, numbers by name, *flags)` returns the new values
+of the parameter and of its state."""
 
-    So a learning rate that changes at each step is an input of the program, not part of it.
-    """
+
+class Rows:
+    """The rows of a group, by their dtype and by whatever else decides their numbers."""
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[Any, DType], Node] = {}
+        self._rows: dict[tuple, list[Row]] = {}
 
-    def get(self, name: Any, value: float | Callable[[], float], dtype: DType) -> Node:
-        """The node of a number, recorded when first asked for."""
-        key = name, dtype
-        found = self._nodes.get(key)
-        if found is None:
-            value = value() if callable(value) else value
-            found = self._nodes[key] = number(float(value), dtype)
-        return found
+    def add(self, row: Row, *kind: Any) -> None:
+        """Add a row of this kind."""
+        self._rows.setdefault((row[0]._spec.dtype, *kind), []).append(row)
+
+    def update(self, rule: Rule, numbers: Callable[..., dict[str, float]], *flags: Any) -> None:
+        """Record the updates of all rows; `numbers(*kind)` are those that rows of a kind share.
+
+        Numbers are inputs of the program: a learning rate may change at each step.
+        """
+        for (dtype, *kind), rows in self._rows.items():
+            named = numbers(*kind)
+            nodes = [node_of(tensor) for row in rows for tensor in row]
+            nodes += [number(float(value), dtype) for value in named.values()]
+            arguments = rule, len(rows), tuple(named), flags
+            results = iter(repeated(_record_rows, nodes, arguments))
+            for parameter, _, *state in rows:
+                for tensor in (parameter, *state):
+                    write_value(tensor, next(results))
+
+
+def _record_rows(*given: Any) -> list[Node]:
+    """The new values of all rows, one behind the other."""
+    *nodes, rule, count, names, flags = given
+    width = (len(nodes) - len(names)) // count
+    numbers = dict(zip(names, nodes[count * width :], strict=True))
+    results = []
+    for first in range(0, count * width, width):
+        results += rule(nodes[first : first + width], numbers, *flags)
+    return results
 
 
 class Counts:
@@ -73,12 +99,6 @@ def filled(shape: tuple[int, ...], value: float, dtype: DType) -> Tensor:
 def zeros_like(parameter: Tensor) -> Tensor:
     """Zeros of a parameter's shape and dtype, to keep state in."""
     return filled(parameter._spec.shape, 0, parameter.dtype)
-
-
-def gradient_of(parameter: Tensor, group: dict[str, Any]) -> Node:
-    """The direction to go against: the gradient, or its opposite to maximise."""
-    grad = node_of(parameter._grad)
-    return p.neg(grad) if group["maximize"] else grad
 
 
 def multiply_add(a: Node, scale: Node, b: Node) -> Node:
