@@ -207,10 +207,13 @@ class Module(Hooks, State, Members, Converts):
 
     def __getattr__(self, name: str) -> Any:
         members = self.__dict__
-        for table in ("_parameters", "_buffers", "_modules"):
-            found = members.get(table)
-            if found is not None and name in found:
-                return found[name]
+        try:
+            return members["_parameters"][name]
+        except KeyError:
+            pass
+        for table in ("_modules", "_buffers"):
+            if name in members.get(table, ()):
+                return members[table][name]
         hint = ""
         if "_parameters" not in members and name.startswith("_"):
             hint = "\nExpected: `super().__init__()` is called before the module is used."
