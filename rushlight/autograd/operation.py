@@ -80,17 +80,18 @@ class Operation(GradNode):
     def save_inputs(self, *positions: int | None) -> None:
         """Keep these inputs for backward; None keeps a place empty."""
         inputs = self._inputs
-        self._save([None if i is None else inputs[i] for i in positions], positions)
+        self.save([None if i is None else inputs[i] for i in positions], positions)
 
     def save_values(self, *nodes: Node) -> None:
         """Keep values on the way (masks, places) for backward, through which no gradient flows."""
-        self._save(nodes, [None] * len(nodes))
+        self.save(nodes, [None] * len(nodes))
 
     def save_outputs(self, *positions: int) -> None:
         """Keep these outputs for backward."""
-        self._save([None] * len(positions), [~position for position in positions])
+        self.save([None] * len(positions), [~position for position in positions])
 
-    def _save(self, nodes: Sequence[Node | None], places: Sequence[int | None]) -> None:
+    def save(self, nodes: Sequence[Node | None], places: Sequence[int | None]) -> None:
+        """Keep nodes that are inputs i, outputs ~i, or None of both."""
         self._saved = [*self._saved, *nodes]
         self._places = [*self._places, *places]
 
@@ -150,8 +151,7 @@ class Operation(GradNode):
         else:
             outputs = recipe.start(ctx, nodes)
         if ctx.returns_tuple:
-            several = enumerate(outputs[: len(ctx.output_specs)])
-            results: Any = tuple([_attach(node, ctx, i) for i, node in several])
+            results: Any = tuple(ctx.link(outputs[: len(ctx.output_specs)]))
         else:
             results = _attach(outputs[0], ctx, 0)
         for watcher in modes.watchers:
@@ -172,6 +172,10 @@ class Operation(GradNode):
             for node, place in zip(self._saved, self._places, strict=True)
         ]
         return outputs
+
+    def link(self, outputs: Sequence[Node]) -> list[Tensor]:
+        """The outputs as tensors whose gradients come here."""
+        return [_attach(node, self, position) for position, node in enumerate(outputs)]
 
     def run(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         """The gradients of the inputs."""

@@ -57,15 +57,16 @@ class Scan(Operation):
         found = record_scan(closed, first, stacks, length, reverse)
         places = [*range(len(first) + len(body.elements))]
         places += [None] * (len(stacks) - len(body.elements))
-        self._saved = list(zip([*first, *stacks], places, strict=True))
-        self._saved += [(node, None) for node in (*found[count:], *gradient.closed.constants)]
-        return list(self._finish_several(tuple(found[:count])))
+        self.save([*first, *stacks], places)
+        self.save_values(*found[count:], *gradient.closed.constants)
+        self.output_specs = tuple([node.spec for node in found[:count]])
+        return self.link(found[:count])
 
     def backward(self, *grads: Tensor) -> tuple:
         """The gradients of the first carried values, of the sequences and of what is outside."""
         if modes.grad:
             return self._differentiably(list(grads))
-        saved = [node for node, _ in self._saved[self.first :]]
+        saved = list(self._saved[self.first :])
         needs = [edge is not None for edge in self.edges]
         nodes = [node_of(grad) for grad in grads]
         found = self.gradient.run(saved, nodes, self.reverse, needs)
