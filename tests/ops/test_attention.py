@@ -41,6 +41,32 @@ CASES = [
     ),
     OpCase("added_mask", attention, (Q, K, V, values(3, 5)), attended),
     OpCase(
+        "one_query",
+        attention,
+        (values(2, 2, 1, 3), values(2, 2, 20, 3, seed=1), values(2, 2, 20, 5, seed=2)),
+        attended,
+        gradgrad=False,  # NumPy's products with a vector may differ in the last bit each time
+    ),
+    OpCase(
+        "mask_of_heads",
+        attention,
+        (values(2, 2, 3, 2), values(2, 2, 4, 2), values(2, 2, 4, 2, seed=1), values(2, 1, 1, 4)),
+        attended,
+    ),
+    OpCase(
+        "no_batch",
+        lambda *x: attention(*x, is_causal=True),
+        (values(17, 3), values(17, 3, seed=1), values(17, 2, seed=2)),
+        lambda *x: attended(*x, hidden(np.tri(17))),
+        dtypes=("float32", "float16", "bfloat16"),
+    ),
+    OpCase(
+        "batches_that_broadcast",
+        attention,
+        (values(2, 1, 3, 2), values(3, 4, 2), values(4, 2, seed=1)),
+        attended,
+    ),
+    OpCase(
         "grouped",
         lambda q, k, v: attention(q, k, v, enable_gqa=True),
         (values(1, 4, 3, 2), values(1, 2, 5, 2), values(1, 2, 5, 2, seed=1)),
@@ -59,6 +85,45 @@ def test_a_query_that_sees_nothing_gets_zeros():
     mask = rl.zeros(3, 5).bool()
     found = attention(q, rl.tensor(K), rl.tensor(V), mask)
     assert found.tolist() == np.zeros((2, 3, 2)).tolist()
+
+
+def test_a_query_that_sees_nothing_has_no_gradient():
+    tensors = [rl.tensor(each, requires_grad=True) for each in (Q, K, V)]
+    seen = rl.tensor(MASK > 0)
+    seen[1] = False
+    attention(*tensors, seen).sum().backward()
+    query, key, value = [each.grad for each in tensors]
+    assert query[:, 1].tolist() == np.zeros((2, 4)).tolist()
+    assert query[:, 0].abs().sum() > 0
+    assert rl.isfinite(key).all()
+    assert value[0, 1].tolist() == [0.0, 0.0]  # no query left sees key 1
+
+
+def test_only_what_is_needed_has_a_gradient():
+    key = rl.tensor(K, requires_grad=True)
+    attention(rl.tensor(Q), key, rl.tensor(V)).sum().backward()
+    assert rl.autograd.gradcheck(lambda k: attention(rl.tensor(Q), k, rl.tensor(V)), (key,))
+    assert key.grad.abs().sum() > 0
+
+
+def test_the_gradient_is_the_same_where_it_is_differentiated_again():
+    tensors = [rl.tensor(each, requires_grad=True) for each in (Q, K, V)]
+    mask = rl.tensor(MASK > 0)
+    result = attention(*tensors, mask).sum()
+    once = rl.autograd.grad(result, tensors, retain_graph=True)
+    again = rl.autograd.grad(result, tensors, create_graph=True)
+    for first, second in zip(once, again, strict=True):
+        np.testing.assert_allclose(first.numpy(), second.detach().numpy(), atol=1e-12)
+
+
+def test_sizes_of_nothing():
+    def empty(*shape):
+        return rl.zeros(*shape, requires_grad=True)
+
+    assert attention(empty(2, 0, 3), empty(2, 4, 3), empty(2, 4, 5)).shape == (2, 0, 5)
+    nothing = attention(empty(2, 3, 3), empty(2, 0, 3), empty(2, 0, 5))
+    assert nothing.tolist() == np.zeros((2, 3, 5)).tolist()
+    nothing.sum().backward()
 
 
 def test_dropout():
