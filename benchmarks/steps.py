@@ -28,6 +28,7 @@ from measuring.rounds import BASE, Measured, measure
 from measuring.sides import SIDES
 from networks.rows import ODD_ROWS, ROWS, Row
 
+BUSY = 0.25  # of the cores: with more, times are rough
 PEERS = [side for side in SIDES if side != "rushlight"]
 
 
@@ -37,8 +38,9 @@ def main() -> int:
     conditions = _conditions(options)
     sides = _sides(options.peers, conditions)
     rows = [row for row in ROWS + ODD_ROWS * options.odd if re.search(options.only, row.name)]
+    note = _note_of_load(conditions)
     limits = machine.measure_limits(conditions)
-    heading = _heading(conditions, limits)
+    heading = [*_heading(conditions, limits), *note]
     print(*heading, sep="\n", flush=True)
     if options.lengths:
         return _measure_lengths(lengths.rows_with_lengths(rows), sides, conditions)
@@ -103,7 +105,16 @@ def _sides(peers: str, conditions: Conditions) -> list[str]:
 def _heading(conditions: Conditions, limits: machine.Limits | None) -> list[str]:
     cores = ",".join(map(str, conditions.cores))
     where = f"{_processor()}; cores {cores}, {conditions.threads} threads a side."
-    return [where, f"Measured limits of these cores: {limits}." if limits else "Limits unknown."]
+    found = f"Measured limits of these cores: {limits}." if limits else "Limits unknown."
+    return [where, found]
+
+
+def _note_of_load(conditions: Conditions) -> list[str]:
+    """A warning where other programs were busy before the run began."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load < BUSY * len(conditions.cores):
+        return []
+    return [f"Rough: other programs kept {load:.1f} cores busy in the minute before the run."]
 
 
 def _processor() -> str:

@@ -23,6 +23,7 @@ def gpt(
     length: int,
     by_hand: bool = False,
 ):
+    """Words so far to the scores of the next one; XLA sees attention alike in both ways."""
     x = layers.embedding(net, "words", vocabulary, width, words)
     x = x + layers.embedding(net, "places", length, width, jnp.arange(words.shape[1]))
     for i in range(layers_):
@@ -40,6 +41,7 @@ def gpt(
 
 
 def resnet(net: Net, images, *, classes: int, width: int = 64, large: bool = False):
+    """Images to the scores of classes: eight residual blocks in four stages."""
     x = images.transpose(0, 2, 3, 1)
     x = layers.convolution(net, "stem.0", x, width, *((7, 2, 3) if large else (3, 1, 1)))
     x = jax.nn.relu(layers.batch_norm(net, "stem.1", x))
@@ -50,6 +52,7 @@ def resnet(net: Net, images, *, classes: int, width: int = 64, large: bool = Fal
 
 
 def _residual(net: Net, name: str, x, channels: int, stride: int):
+    """Two 3x3 convolutions, and the way around them."""
     y = layers.convolution(net, f"{name}.conv1", x, channels, 3, stride, 1)
     y = jax.nn.relu(layers.batch_norm(net, f"{name}.bn1", y))
     y = layers.convolution(net, f"{name}.conv2", y, channels, 3, 1, 1)
@@ -61,6 +64,7 @@ def _residual(net: Net, name: str, x, channels: int, stride: int):
 
 
 def mnist(net: Net, images, *, classes: int, channels: tuple[int, int], hidden: int, size: int):
+    """Two convolutions, pooling, two linear layers."""
     x = images.transpose(0, 2, 3, 1)
     for name, count in zip(("conv1", "conv2"), channels, strict=True):
         x = layers.convolution(net, name, x, count, 3, 1, 0)
@@ -71,6 +75,7 @@ def mnist(net: Net, images, *, classes: int, channels: tuple[int, int], hidden: 
 
 
 def inception(net: Net, images, *, classes: int):
+    """A convolution and three stages of inception modules."""
     x = _normed(net, "stem", images.transpose(0, 2, 3, 1), 64, 3)
     x = layers.max_pool(x, 3, 2, 1)
     x = _branches(net, "a", x, 32, (32, 64), (8, 16), 16)
@@ -88,6 +93,7 @@ def _normed(net: Net, name: str, x, channels: int, kernel: int):
 
 
 def _branches(net: Net, name: str, x, one: int, three: tuple, five: tuple, pooled: int):
+    """An inception module: four branches, joined by channels."""
     parts = [_normed(net, f"{name}.one", x, one, 1)]
     for branch, kernel, (narrow, wide) in (("three", 3, three), ("five", 5, five)):
         y = _normed(net, f"{name}.{branch}.0", x, narrow, 1)
@@ -99,6 +105,8 @@ def _branches(net: Net, name: str, x, one: int, three: tuple, five: tuple, poole
 def translator(
     net: Net, source, target, *, vocabulary: int, width: int, heads: int, layers_: int, length: int
 ):
+    """A source and the target so far to the scores of the target's next words."""
+
     def placed(name: str, words):
         x = layers.embedding(net, name, vocabulary, width, words) * math.sqrt(width)
         places = jnp.arange(words.shape[1])
@@ -123,6 +131,7 @@ def translator(
 
 
 def _attend(net: Net, name: str, x, seen, heads: int, is_causal: bool):
+    """Each place of x looks at the places of `seen`."""
     width = x.shape[-1]
     q, k, v = (
         layers.heads_apart(layers.linear(net, f"{name}.{part}", source, width), heads)
@@ -138,6 +147,7 @@ def _feed_forward(net: Net, name: str, x):
 
 
 def recurrent(net: Net, words, *, vocabulary: int, width: int, hidden: int):
+    """A language model of one LSTM layer, whose places are scanned."""
     x = layers.embedding(net, "words", vocabulary, width, words)
     inner = net.parameter("recurrent.weight_ih_l0", 4 * hidden, width)
     across = net.parameter("recurrent.weight_hh_l0", 4 * hidden, hidden)
@@ -157,6 +167,7 @@ def recurrent(net: Net, words, *, vocabulary: int, width: int, hidden: int):
 
 
 def multilayer(net: Net, x, *, layers_: tuple[int, ...]):
+    """Linear layers with ReLU between them."""
     last = len(layers_) - 2
     for i, outputs in enumerate(layers_[1:]):
         x = layers.linear(net, str(2 * i), x, outputs)
