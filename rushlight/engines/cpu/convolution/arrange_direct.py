@@ -241,6 +241,7 @@ class _DirectFilter:
         numbers = extent.channels * self.images_each * prod(self.window)
         wanted = divided(2 * _FEWEST_CHUNKS, self.parts * extent.groups)
         wanted = max(divided(numbers, _COPIED_NUMBERS), wanted if self.parts < 8 else 1)
+        # whole tiles only: on every host one of the two heights of tiles divides 8
         each = rounded(divided(extent.channels, wanted), 8)
         self.channels_each = min(each, extent.channels)
         self.channel_blocks = divided(extent.channels, self.channels_each)
