@@ -60,8 +60,14 @@ def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
 
 def exp(f: Function, x: Value) -> Value:
     """e to the x."""
-    r, n = _reduced(f, clamp(f, x, -104.0, 89.0))
-    return f.select(x.is_nan(), x, _scaled(_exp_minus_one(f, r) + 1.0, n))
+    # what leaves nothing (minus infinity in masked scores) is put in last: computing results below
+    # the smallest normal number is slow
+    vanishes = x < -104.0
+    limited = f.select(vanishes, f.like(0.0, x), x)
+    high = f.like(89.0, x)
+    r, n = _reduced(f, f.select(limited > high, high, limited))
+    result = _scaled(_exp_minus_one(f, r) + 1.0, n)
+    return f.select(vanishes, f.like(0.0, x), result)
 
 
 def exp2(f: Function, x: Value) -> Value:
