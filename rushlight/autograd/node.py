@@ -102,10 +102,12 @@ class AccumulateGrad(GradNode):
 
     sequence = LAST
     suffix = ""
+    variable: Tensor
 
-    def __init__(self, variable: Tensor):
-        self.variable = variable
-        self.output_specs = (variable._spec,)
+    @property
+    def output_specs(self) -> tuple[Spec, ...]:  # type: ignore[override]
+        """What the gradient must look like."""
+        return (self.variable._spec,)
 
 
 def edge_of(tensor: Tensor) -> Edge | None:
@@ -124,7 +126,8 @@ def edge_of(tensor: Tensor) -> Edge | None:
         node = found()
         if node is not None:
             return node, 0
-    node = AccumulateGrad(tensor)
+    node = AccumulateGrad()
+    node.variable = tensor
     tensor._accumulator = weakref.ref(node)
     return node, 0
 

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from rushlight.autograd.node import GradNode, edge_of, next_sequence, tie
-from rushlight.autograd.recipe import Recipe, recipe_of
+from rushlight.autograd.recipe import Edges, Recipe, recipe_of, repetition_of
 from rushlight.graph.node import Node
-from rushlight.graph.repeat import repeated
 from rushlight.graph.spec import Spec
 from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
 
@@ -63,10 +61,6 @@ class Operation(GradNode):
     _inputs: Sequence[Node] = ()
     _saved: Sequence[Node | None] = ()
     _places: Sequence[int | None] = ()  # of the saved values: input i, output ~i, None for others
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.forward_idle = staticmethod(partial(cls.forward, IDLE))
 
     def forward(self, *values: Any) -> Node | tuple[Node, ...]:
         """Record the primitives; returns the output node, or a tuple of them."""
@@ -127,25 +121,32 @@ class Operation(GradNode):
         """Record the operation on these tensors."""
         linked = modes.grad and cls.differentiable
         nodes, edges, wanted = [], [], False
+        key: list[Any] = [cls, arguments]
         for tensor in tensors:
-            nodes.append(tensor._node if tensor._cell is None else node_of(tensor))
+            node = tensor._node if tensor._cell is None else node_of(tensor)
             edge = None
             if linked and (tensor._requires_grad or tensor._base is not None):
                 edge = edge_of(tensor)
                 wanted = wanted or edge is not None
+            nodes.append(node)
             edges.append(edge)
+            key += (node.spec, edge is None)
         if wanted:
-            return cls._apply_linked(nodes, tuple(edges), arguments)
-        result = repeated(cls.forward_idle, nodes, arguments)
-        return tuple([wrap(node) for node in result]) if type(result) is tuple else wrap(result)
+            return cls._apply_linked(nodes, tuple(edges), arguments, tuple(key))
+        repetition = repetition_of(cls, nodes, arguments, tuple(key))
+        if repetition is None:
+            result = cls.forward(IDLE, *nodes, *arguments)
+            return tuple([wrap(node) for node in result]) if type(result) is tuple else wrap(result)
+        outputs = repetition.record(nodes)
+        return tuple([wrap(n) for n in outputs]) if repetition.is_sequence else wrap(outputs[0])
 
     @classmethod
-    def _apply_linked(cls, nodes: list[Node], edges: tuple, arguments: tuple) -> Any:
+    def _apply_linked(cls, nodes: list[Node], edges: Edges, arguments: tuple, key: tuple) -> Any:
         """Record the operation as a node of the autograd graph."""
         ctx = object.__new__(cls)
         ctx.sequence = next_sequence()
         ctx.edges = edges
-        recipe = recipe_of(cls, edges, nodes, arguments)
+        recipe = recipe_of(ctx, nodes, arguments, key)
         if recipe is None:
             outputs = ctx.run_forward(nodes, arguments)
         else:

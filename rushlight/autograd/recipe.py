@@ -8,6 +8,7 @@ they record is recorded again without running them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rushlight.autograd.fit import fit
@@ -59,34 +60,46 @@ class Recipe:
         return self._backwards[specs]
 
 
-def recipe_of(
-    operation: type[Operation], edges: Edges, nodes: list[Node], arguments: tuple
-) -> Recipe | None:
-    """How an operation whose inputs have these edges is recorded; None if it must simply run."""
+def recipe_of(ctx: Operation, nodes: list[Node], arguments: tuple, key: tuple) -> Recipe | None:
+    """How an operation is recorded; None if it must simply run.
+
+    The key has the class, the arguments, and the spec and the need for a gradient of each input.
+    """
     if is_direct():
         return None
-    needs = tuple([edge is not None for edge in edges])
-    key = operation, arguments, needs, *[node.spec for node in nodes]
-    found = look_up(_known, key, _trace_forward, operation, edges, nodes, arguments)
+    found = look_up(_known, key, _trace_forward, ctx, nodes, arguments)
     return None if found is None or found.forward.differs(arguments) else found
 
 
-def _trace_forward(
-    operation: type[Operation], edges: Edges, nodes: list[Node], arguments: tuple
-) -> Recipe | None:
-    ctx = object.__new__(operation)
-    ctx.edges = edges
+def repetition_of(
+    operation: type[Operation], nodes: list[Node], arguments: tuple, key: tuple
+) -> Repetition | None:
+    """How an operation is recorded that no gradient flows through; None if it must simply run."""
+    if is_direct():
+        return None
+    found = look_up(_known, key, _trace_idle, operation, nodes, arguments)
+    return None if found is None or found.differs(arguments) else found
+
+
+def _trace_idle(operation: type[Operation], nodes: list[Node], arguments: tuple) -> Any:
+    forward = partial(operation.forward, operation.idle)
+    return trace(forward, [node.spec for node in nodes], arguments, operation.__name__)
+
+
+def _trace_forward(ctx: Operation, nodes: list[Node], arguments: tuple) -> Recipe | None:
+    """Run the forward of an operation like `ctx` on stand-ins."""
+    twin = object.__new__(type(ctx))
+    twin.edges = ctx.edges
     outputs = 1
 
     def forward(*nodes: Any) -> Any:
         nonlocal outputs
-        result = ctx.run_forward(list(nodes[: len(edges)]), nodes[len(edges) :])
+        result = twin.run_forward(list(nodes[: len(twin.edges)]), nodes[len(twin.edges) :])
         outputs = len(result)
-        return (*result, *ctx._saved)
+        return (*result, *twin._saved)
 
-    forward.__qualname__ = operation.__name__
-    found = trace(forward, [node.spec for node in nodes], arguments)
-    attributes = {**ctx.__dict__}
+    found = trace(forward, [node.spec for node in nodes], arguments, type(ctx).__name__)
+    attributes = {**twin.__dict__}
     for name in ("edges", "_inputs", "_saved"):
         attributes.pop(name, None)
     if found is None or any(type(value) is Node for value in attributes.values()):
@@ -115,4 +128,5 @@ def _trace_backward(ctx: Operation, attributes: dict, specs: tuple) -> Repetitio
             fitted.append(node_of(fit(grad, want, edge, twin)) if wanted else None)
         return fitted
 
-    return trace(backward, [spec for spec in (*specs, *saved) if spec is not None])
+    given = [spec for spec in (*specs, *saved) if spec is not None]
+    return trace(backward, given, name=ctx.name())

@@ -58,24 +58,21 @@ def survey_of(root: GradNode) -> Survey | None:
         if node.pre_hooks or node.post_hooks or node.tensor_hooks or node.retained:
             return None
         if type(node) is AccumulateGrad:
-            if not _is_plain(node.variable):
+            leaf = node.variable
+            if leaf._grad is not None or not leaf._requires_grad:
+                return None
+            if leaf._hooks or leaf._post_accumulate_hooks:
                 return None
             leaves.append(node)
-            continue
-        if node.recipe is None or node.freed or node.packed is not None:
+        elif node.recipe is None or node.freed or node.packed is not None:
             return None
-        operations.append(node)
-        for edge in node.edges:
-            if edge is not None and edge[0] not in seen:
-                seen.add(edge[0])
-                found.append(edge[0])
+        else:
+            operations.append(node)
+            for edge in node.edges:
+                if edge is not None and edge[0] not in seen:
+                    seen.add(edge[0])
+                    found.append(edge[0])
     return Survey(operations, leaves)
-
-
-def _is_plain(leaf: Tensor) -> bool:
-    """Whether all that a gradient does to a leaf is to become its `.grad`."""
-    hooked = leaf._hooks or leaf._post_accumulate_hooks
-    return leaf._grad is None and leaf._requires_grad and not hooked
 
 
 class Survey:

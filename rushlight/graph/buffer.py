@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class Pool:
         self._bytes = 0
 
 
+@lru_cache(maxsize=4096)
 def _round_up(nbytes: int) -> int:
     if nbytes <= _SMALLEST:
         return _SMALLEST

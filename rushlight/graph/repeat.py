@@ -128,7 +128,7 @@ def is_direct() -> bool:
 
 
 def trace(
-    function: Callable[..., Any], specs: Sequence[Spec], arguments: tuple = ()
+    function: Callable[..., Any], specs: Sequence[Spec], arguments: tuple = (), name: str = ""
 ) -> Repetition | None:
     """Run a function on stand-ins and see what it records; None if that cannot be repeated."""
     before, mine = recorder(), _Trace()
@@ -140,7 +140,7 @@ def trace(
         return None
     finally:
         set_recorder(before)
-    name = getattr(function, "__qualname__", "function")
+    name = name or getattr(function, "__qualname__", "function")
     return repetition_of(name, nodes, mine.pending, outputs, arguments)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from rushlight.autograd.inplace import write_value
+from rushlight.graph.node import Node
+from rushlight.graph.repeat import repeated
 from rushlight.ops import FUNCTIONS
-from rushlight.tensor import Tensor, modes, node_of
+from rushlight.tensor import Tensor, modes, node_of, wrap
 
 Tensors = Tensor | Iterable[Tensor]
 
@@ -41,7 +44,7 @@ def get_total_norm(
         return FUNCTIONS["tensor"](0.0)
     before, modes.grad = modes.grad, False
     try:
-        total = _norm(FUNCTIONS["stack"]([_norm(tensor, order) for tensor in found]), order)
+        total = wrap(repeated(_total_norm, [node_of(tensor) for tensor in found], (order,)))
     finally:
         modes.grad = before
     if error_if_nonfinite and not math.isfinite(total.item()):
@@ -53,17 +56,30 @@ def get_total_norm(
     return total
 
 
+def _total_norm(*given: Any) -> Node:
+    *nodes, order = given
+    return node_of(_norm(FUNCTIONS["stack"]([_norm(wrap(node), order) for node in nodes]), order))
+
+
+def _scaled(total: Node, *given: Any) -> list[Node]:
+    *grads, most = given
+    scale = (most / (wrap(total) + 1e-6)).clamp(max=1.0)
+    return [node_of(wrap(grad) * scale.to(grad.spec.dtype)) for grad in grads]
+
+
 def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale gradients in place by max_norm / total_norm, where that is below 1."""
+    grads = _grads(parameters)
+    nodes = [node_of(tensor) for tensor in (total_norm, *grads)]
     before, modes.grad = modes.grad, False
     try:
-        scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-        for grad in _grads(parameters):
-            write_value(grad, node_of(grad.detach() * scale.to(grad.dtype)))
+        scaled = repeated(_scaled, nodes, (float(max_norm),))
     finally:
         modes.grad = before
+    for grad, node in zip(grads, scaled, strict=True):
+        write_value(grad, node)
 
 
 def clip_grad_norm_(

@@ -9,11 +9,10 @@ from rushlight.graph import elementwise as e
 from rushlight.graph.dtype import bool_
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node
-from rushlight.graph.spec import Spec
 from rushlight.ops.autocast import left_alone, lowered
 from rushlight.ops.check import broadcast, check_tensor, describe, fail
 from rushlight.ops.contraction import Bmm, Contract, Dot, Labels, Mm, Mv, contraction
-from rushlight.tensor import Tensor
+from rushlight.tensor import Tensor, wrap
 
 # Labels of axes: of rows and columns of the operands, and of what is summed over.
 _ROWS, _SUMMED, _COLUMNS = -1, -2, -3
@@ -258,6 +257,7 @@ class Linear(Operation):
     """x times a weight of (outputs, inputs), plus a bias: one product over the last dimension."""
 
     def forward(ctx, x: Node, weight: Node, bias: Node) -> Node:
+        _check_linear(wrap(x), wrap(weight), wrap(bias))
         if ctx.recording:
             ctx.save_inputs(0 if ctx.needs(1) else None, 1 if ctx.needs(0) else None)
         leading = tuple(range(x.spec.rank - 1))
@@ -295,8 +295,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([3.5000])
     """
     have, want = input._spec, weight._spec
-    _check_linear(input, weight, bias, have, want)
-    if bias is None or want.rank == 1:
+    if bias is None or want.rank != 2:
+        _check_linear(input, weight, bias)
         leading = tuple(range(have.rank - 1))
         outputs = (_COLUMNS,) * (want.rank - 1)
         labels = (*leading, _SUMMED), (*outputs, _SUMMED), (*leading, *outputs)
@@ -305,9 +305,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return (Addmm if have.rank == 2 else Linear).apply((input, weight, bias))
 
 
-def _check_linear(
-    input: Tensor, weight: Tensor, bias: Tensor | None, have: Spec, want: Spec
-) -> None:
+def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    have, want = input._spec, weight._spec
     if not have.rank or not want.rank:
         words = f"both arguments to linear need to be at least 1D, but they are {have.rank}D and "
         raise RuntimeError(f"{words}{want.rank}D")

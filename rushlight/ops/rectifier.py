@@ -24,6 +24,8 @@ class Relu(Operation):
     """The larger of x and 0."""
 
     def forward(ctx, x: Node) -> Node:
+        if x.spec.dtype is bool_:
+            raise RuntimeError("Boolean inputs not supported for relu")
         ctx.save_outputs(0)
         return e.binary(e.MAXIMUM, x, literal(0, x.spec.dtype))
 
@@ -133,9 +135,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> rl.relu(rl.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    if check_tensor("relu", "input", input)._spec.dtype is bool_:
-        raise RuntimeError("Boolean inputs not supported for relu")
-    return finish("relu", input, Relu.apply((input,)), inplace)
+    result = Relu.apply((check_tensor("relu", "input", input),))
+    return finish("relu", input, result, inplace)
 
 
 def hardtanh(

@@ -65,7 +65,10 @@ class Optimizer(OptimizerState):
         """Clear the gradient of every parameter."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                clear_grad(parameter, set_to_none)
+                if set_to_none:
+                    parameter._grad = None
+                else:
+                    clear_grad(parameter, set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; returns what the closure returns."""
