@@ -10,10 +10,19 @@ from rushlight.graph.spec import Spec, spec_of
 
 WHOLE, RUN, STEPS, BACKWARDS = "whole", "run", "steps", "backwards"
 """What a slice or an update takes of a dimension: structure, by which engines know the dimensions
-that go through untouched and the elements that lie side by side."""
+that go through untouched and the elements that lie side by side.  It is what the operation says,
+never what its numbers happen to be."""
 
 AROUND, BETWEEN = "around", "between"
 """What a pad puts into a dimension that is not WHOLE: only more around it, or anything."""
+
+Kinds = tuple[str, ...] | None
+_FITS = {
+    WHOLE: lambda step: step == 1,
+    RUN: lambda step: step == 1,
+    STEPS: lambda step: step > 0,
+    BACKWARDS: lambda step: step < 0,
+}
 
 
 def _infer_reshape(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
@@ -39,8 +48,10 @@ def _infer_expand(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -
 def _infer_pad(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
     rank = specs[0].rank
     low, high, interior = numbers[:rank], numbers[rank : 2 * rank], numbers[2 * rank :]
-    if _padding(tuple(low), tuple(high), tuple(interior)) != attributes:
-        raise ValueError(f"pad of {specs[0]} by {attributes}, numbers {numbers}")
+    for kind, before, after, between in zip(attributes, low, high, interior, strict=True):
+        ends = (before, after, between)
+        if (kind == WHOLE and any(ends)) or (kind == AROUND and (between or min(ends) < 0)):
+            raise ValueError(f"pad of {specs[0]} by {attributes}, numbers {numbers}")
     return specs[0].with_shape(padded_shape(specs[0].shape, low, high, interior))
 
 
@@ -50,8 +61,10 @@ def _infer_slice(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) ->
     for start, step, size, whole in zip(starts, steps, spec.shape, specs[0].shape, strict=True):
         if size and not (0 <= start < whole and 0 <= start + (size - 1) * step < whole):
             raise ValueError(f"slice of {specs[0]} to {spec}, starts {starts}, steps {steps}")
-    if _taken(specs[0].shape, spec.shape, tuple(starts), tuple(steps)) != attributes:
-        raise ValueError(f"slice of {specs[0]} to {spec} by {attributes}")
+    sides = zip(attributes, starts, steps, spec.shape, specs[0].shape, strict=True)
+    for kind, start, step, size, whole in sides:
+        if not _FITS[kind](step) or (kind == WHOLE and (start or size != whole)):
+            raise ValueError(f"slice of {specs[0]} to {spec} by {attributes}")
     return specs[0].with_shape(spec.shape)
 
 
@@ -156,43 +169,66 @@ def padded_shape(shape: tuple, low: tuple, high: tuple, interior: tuple) -> tupl
     return tuple(a + n + b + max(n - 1, 0) * between for n, a, b, between in sides)
 
 
-def pad(x: Node, fill: Node, low: tuple, high: tuple, interior: tuple | None = None) -> Node:
-    """Put `fill` (rank 0) around each dimension, and `interior` of it between neighbours."""
+def pad(
+    x: Node, fill: Node, low: tuple, high: tuple, interior: tuple | None = None, kinds: Kinds = None
+) -> Node:
+    """Put `fill` (rank 0) around each dimension, and `interior` of it between neighbours.
+
+    `kinds` says what each dimension gets; by default AROUND, or BETWEEN if there is an interior
+    or negative padding.
+    """
+    if kinds is None:
+        kinds = (BETWEEN,) * x.spec.rank if interior else around(low, high)
     interior = interior or (0,) * x.spec.rank
     spec = x.spec.with_shape(padded_shape(x.spec.shape, low, high, interior))
-    return record(PAD, (x, fill), _padding(low, high, interior), (*low, *high, *interior), spec)
+    return record(PAD, (x, fill), kinds, (*low, *high, *interior), spec)
 
 
-@lru_cache(maxsize=4096)
-def _padding(low: tuple, high: tuple, interior: tuple) -> tuple[str, ...]:
-    kinds = []
-    for before, after, between in zip(low, high, interior, strict=True):
-        around = BETWEEN if between or before < 0 or after < 0 else AROUND
-        kinds.append(around if before or after or between else WHOLE)
-    return tuple(kinds)
+def around(low: tuple, high: tuple) -> tuple[str, ...]:
+    """What padding without an interior is: only its sign is structure."""
+    ends = zip(low, high, strict=True)
+    return tuple([AROUND if a >= 0 and b >= 0 else BETWEEN for a, b in ends])
 
 
-def slice_(x: Node, starts: tuple, sizes: tuple, steps: tuple | None = None) -> Node:
-    """Every steps[i]-th element from starts[i], sizes[i] of them; a step may be negative."""
+def slice_(
+    x: Node, starts: tuple, sizes: tuple, steps: tuple | None = None, kinds: Kinds = None
+) -> Node:
+    """Every steps[i]-th element from starts[i], sizes[i] of them; a step may be negative.
+
+    `kinds` says what is taken of each dimension; by default a RUN if no steps are given.
+    """
+    kinds = kinds or steps_taken(steps, len(starts))
     steps = steps or (1,) * len(starts)
-    taken = _taken(x.spec.shape, sizes, starts, steps)
-    return record(SLICE, (x,), taken, (*starts, *steps), x.spec.with_shape(sizes))
+    return record(SLICE, (x,), kinds, (*starts, *steps), x.spec.with_shape(sizes))
 
 
-def update(x: Node, part: Node, starts: tuple, steps: tuple | None = None) -> Node:
+def update(
+    x: Node, part: Node, starts: tuple, steps: tuple | None = None, kinds: Kinds = None
+) -> Node:
     """x with the elements that `slice_` would take replaced by those of `part`."""
+    kinds = kinds or steps_taken(steps, len(starts))
     steps = steps or (1,) * len(starts)
-    taken = _taken(x.spec.shape, part.spec.shape, starts, steps)
-    return record(UPDATE, (x, part), taken, (*starts, *steps), x.spec)
+    return record(UPDATE, (x, part), kinds, (*starts, *steps), x.spec)
 
 
-@lru_cache(maxsize=4096)
-def _taken(whole: tuple, sizes: tuple, starts: tuple, steps: tuple) -> tuple[str, ...]:
-    kinds = []
-    for count, size, start, step in zip(whole, sizes, starts, steps, strict=True):
-        kind = RUN if step == 1 else STEPS if step > 0 else BACKWARDS
-        kinds.append(WHOLE if (size, start, step) == (count, 0, 1) else kind)
-    return tuple(kinds)
+def steps_taken(steps: tuple | None, rank: int) -> tuple[str, ...]:
+    """What steps are as structure: only their sign, and whether there are any."""
+    if steps is None:
+        return (RUN,) * rank
+    return tuple([STEPS if step > 0 else BACKWARDS for step in steps])
+
+
+def cut(x: Node, axis: int, start: int, size: int) -> Node:
+    """`size` elements of one dimension from `start` on; the others whole."""
+    shape = x.spec.shape
+    starts = tuple([start if i == axis else 0 for i in range(len(shape))])
+    sizes = (*shape[:axis], size, *shape[axis + 1 :])
+    return slice_(x, starts, sizes, None, cut_kinds(axis, len(shape)))
+
+
+def cut_kinds(axis: int, rank: int, kind: str = RUN) -> tuple[str, ...]:
+    """What a slice of one dimension takes of each."""
+    return tuple([kind if i == axis else WHOLE for i in range(rank)])
 
 
 def window(x: Node, axis: int, size: int, stride: int, dilation: int = 1) -> Node:

@@ -45,18 +45,12 @@ class Roll(Operation):
             size = x.spec.shape[axis]
             cut = -shift % size if size else 0
             if cut:
-                x = p.concat((_part(x, axis, cut, size - cut), _part(x, axis, 0, cut)), axis)
+                x = p.concat((p.cut(x, axis, cut, size - cut), p.cut(x, axis, 0, cut)), axis)
         return x
 
     def backward(ctx, grad: Tensor) -> Tensor:
         shifts, axes = ctx.arguments
         return Roll.apply((grad,), tuple([-shift for shift in shifts]), axes)
-
-
-def _part(x: Node, axis: int, start: int, size: int) -> Node:
-    shape = x.spec.shape
-    starts = tuple([start if i == axis else 0 for i in range(len(shape))])
-    return p.slice_(x, starts, (*shape[:axis], size, *shape[axis + 1 :]))
 
 
 class Flip(Operation):
@@ -66,9 +60,9 @@ class Flip(Operation):
         ctx.axes = axes
         shape = x.spec.shape
         starts = tuple([max(n - 1, 0) if axis in axes else 0 for axis, n in enumerate(shape)])
-        return p.slice_(
-            x, starts, shape, tuple([-1 if i in axes else 1 for i in range(len(shape))])
-        )
+        steps = tuple([-1 if axis in axes else 1 for axis in range(len(shape))])
+        kinds = tuple([p.BACKWARDS if step < 0 else p.WHOLE for step in steps])
+        return p.slice_(x, starts, shape, steps, kinds)
 
     def backward(ctx, grad: Tensor) -> Tensor:
         return Flip.apply((grad,), ctx.axes)

@@ -15,6 +15,7 @@ import numpy as np
 from rushlight.autograd.inplace import check_inplace, write
 from rushlight.graph.creation import number
 from rushlight.graph.dtype import bool_, int64, uint8
+from rushlight.graph.movement import BACKWARDS, RUN, STEPS, WHOLE
 from rushlight.ops.check import describe, fail
 from rushlight.ops.compare import Where
 from rushlight.ops.indexed import Axes, CopyBackwards, Index, IndexPut, result_shape
@@ -113,7 +114,7 @@ def _sliced(tensor: Tensor, items: list) -> Tensor:
     if all(not isinstance(item, slice) or item == slice(None) for item in items):
         return tensor
     shape = tensor._spec.shape
-    starts, sizes, steps = [], [], []
+    starts, sizes, steps, kinds = [], [], [], []
     for item in items:
         count = _dimensions(item)
         if not isinstance(item, slice):
@@ -121,12 +122,15 @@ def _sliced(tensor: Tensor, items: list) -> Tensor:
             starts += [0] * count
             sizes += shape[first : first + count]
             steps += [1] * count
+            kinds += [WHOLE] * count
             continue
         start, size, step = bounds(item, shape[len(starts)])
         starts.append(start)
         sizes.append(size)
         steps.append(step)
-    return Slice.apply((tensor,), tuple(starts), tuple(sizes), tuple(steps))
+        stepping = STEPS if step > 0 else BACKWARDS
+        kinds.append(WHOLE if item == slice(None) else RUN if item.step is None else stepping)
+    return Slice.apply((tensor,), *map(tuple, (starts, sizes, steps, kinds)))
 
 
 def bounds(item: slice, size: int) -> tuple[int, int, int]:

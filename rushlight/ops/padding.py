@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight.autograd.operation import Operation
-from rushlight.graph import movement as m
 from rushlight.graph.creation import literal, number
 from rushlight.graph.node import Node
 from rushlight.ops.arrange import flip
@@ -13,18 +12,20 @@ from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.join import cat
 from rushlight.ops.parts import slice_axis
+from rushlight.ops.windows import pad_spatial
 from rushlight.tensor import Tensor
 
 Sizes = tuple[int, ...]
 
 
 class ConstantPadNd(Operation):
-    """x with a value around it; negative padding crops."""
+    """x with a value around its last dimensions; negative padding crops."""
 
     def forward(ctx, x: Node, low: Sizes, high: Sizes, value: Any) -> Node:
         ctx.arguments = low, high
         dtype = x.spec.dtype
-        return m.pad(x, literal(0, dtype) if value is None else number(value, dtype), low, high)
+        fill = literal(0, dtype) if value is None else number(value, dtype)
+        return pad_spatial(x, fill, low, high)
 
     def backward(ctx, grad: Tensor) -> Tensor:
         low, high = [tuple([-n for n in side]) for side in ctx.arguments]
@@ -55,7 +56,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
         low = (*low[:axis], sizes[2 * position], *low[axis + 1 :])
         high = (*high[:axis], sizes[2 * position + 1], *high[axis + 1 :])
     if mode == "constant":
-        return _constant(input, low, high, value)
+        return _constant(input, low, high, value, len(sizes) // 2)
     if mode not in _AROUND:
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value:
@@ -64,7 +65,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> T
     return around(mode, input, low, high, len(sizes) // 2)
 
 
-def _constant(input: Tensor, low: Sizes, high: Sizes, value: Any) -> Tensor:
+def _constant(input: Tensor, low: Sizes, high: Sizes, value: Any, count: int) -> Tensor:
     for axis, size in enumerate(input.shape):
         if size + low[axis] + high[axis] < 0:
             words = f"The input size {size}, plus negative padding {low[axis]} and {high[axis]}, "
@@ -74,7 +75,8 @@ def _constant(input: Tensor, low: Sizes, high: Sizes, value: Any) -> Tensor:
         return input.clone()
     if isinstance(value, Tensor):
         value = value.item()
-    return ConstantPadNd.apply((input,), low, high, value)
+    first = input.dim() - count
+    return ConstantPadNd.apply((input,), low[first:], high[first:], value)
 
 
 def _by_input(mode: str, input: Tensor, low: Sizes, high: Sizes, rank: int) -> Tensor:

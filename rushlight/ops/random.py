@@ -294,8 +294,7 @@ def multinomial(
     if not replacement:
         exponential = e.neg(e.unary(e.LOG, bits.above_zero(shape, float64, generator)))
         order = r.argsort(e.div(weights, exponential), len(shape) - 1, True)
-        sizes = (*shape[:-1], num_samples)
-        return wrap(m.slice_(order, (0,) * len(shape), sizes))
+        return wrap(m.cut(order, len(shape) - 1, 0, num_samples))
     return wrap(_with_replacement(weights, num_samples, generator))
 
 
@@ -304,7 +303,7 @@ def _with_replacement(weights: Node, count: int, generator: Generator | None) ->
     *rows, size = weights.spec.shape
     rank = len(rows)
     sums = r.running(r.CUMSUM, weights, rank)
-    last = m.slice_(sums, (*(0,) * rank, size - 1), (*rows, 1))
+    last = m.cut(sums, rank, size - 1, 1)
     shares = e.mul(bits.uniform((*rows, count), float64, generator), m.expand(last, (*rows, count)))
     table = (*rows, count, size)
     kept = tuple(range(rank))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rushlight.autograd.operation import Operation
 from rushlight.graph import elementwise as e
 from rushlight.graph.creation import literal
-from rushlight.graph.movement import slice_
+from rushlight.graph.movement import cut
 from rushlight.graph.node import Node
 from rushlight.ops.activation import widened
 from rushlight.ops.constants import constant
@@ -20,9 +20,8 @@ from rushlight.tensor import Tensor, modes
 
 def _parts(x: Node, count: int) -> list[Node]:
     """Equal parts of the columns, 16-bit ones in float32."""
-    rows, columns = x.spec.shape
-    size = columns // count
-    return [wide(slice_(x, (0, i * size), (rows, size))) for i in range(count)]
+    size = x.spec.shape[1] // count
+    return [wide(cut(x, 1, i * size, size)) for i in range(count)]
 
 
 def _sigmoid(x: Node) -> Node:

@@ -9,7 +9,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import indexing as p
 from rushlight.graph.creation import number
 from rushlight.graph.dtype import int64
-from rushlight.graph.movement import expand
+from rushlight.graph.movement import RUN, expand
 from rushlight.graph.node import Node, Origin
 from rushlight.ops.check import broadcast, check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
@@ -156,7 +156,7 @@ def _part(operation: str, input: Tensor, index: Tensor, source: Tensor) -> Tenso
     shape = index._spec.shape
     if source._spec.shape == shape:
         return source
-    return Slice.apply((source,), (0,) * len(shape), shape, (1,) * len(shape))
+    return Slice.apply((source,), (0,) * len(shape), shape, (1,) * len(shape), (RUN,) * len(shape))
 
 
 # ---------------------------------------------------------------------------------------- functions

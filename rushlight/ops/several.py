@@ -61,11 +61,12 @@ class Unbind(Operation):
 
 
 def _parts(shape: tuple[int, ...], axis: int, sizes: tuple[int, ...]) -> list[tuple]:
-    """Starts, sizes and steps of slices one behind the other."""
+    """The arguments of slices one behind the other."""
     found, start = [], 0
     for size in sizes:
         starts = tuple([start if i == axis else 0 for i in range(len(shape))])
-        found.append((starts, (*shape[:axis], size, *shape[axis + 1 :]), (1,) * len(shape)))
+        whole = (*shape[:axis], size, *shape[axis + 1 :])
+        found.append((starts, whole, (1,) * len(shape), m.cut_kinds(axis, len(shape))))
         start += size
     return found
 

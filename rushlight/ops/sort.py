@@ -23,9 +23,7 @@ SORTED = Origin("sort", "a place that sort itself found")
 
 def _part(x: Node, axis: int, start: int, size: int) -> Node:
     """`size` elements along an axis from `start`."""
-    starts = tuple([start if at == axis else 0 for at in range(x.spec.rank)])
-    sizes = tuple([size if at == axis else n for at, n in enumerate(x.spec.shape)])
-    return m.slice_(x, starts, sizes)
+    return m.cut(x, axis, start, size)
 
 
 class Sort(Operation):

@@ -138,27 +138,41 @@ class Expand(ViewOperation):
 class Slice(ViewOperation):
     """Every step-th element of each dimension, from a start."""
 
-    def forward(ctx, x: Node, starts: Shape, sizes: Shape, steps: Shape) -> Node:
-        ctx.arguments = starts, sizes, steps
+    def forward(
+        ctx, x: Node, starts: Shape, sizes: Shape, steps: Shape, kinds: p.Kinds = None
+    ) -> Node:
+        ctx.arguments = starts, sizes, steps, kinds
         ctx.whole = x.spec.shape
-        return p.slice_(x, starts, sizes, steps)
+        return p.slice_(x, starts, sizes, steps, kinds)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        starts, sizes, steps = ctx.arguments
-        return SliceBack.apply((grad,), ctx.whole, starts, sizes, steps)
+        return SliceBack.apply((grad,), ctx.whole, *ctx.arguments)
 
     @staticmethod
     def layout(
-        shape: Shape, strides: Strides, offset: int, starts: Shape, sizes: Shape, steps: Shape
+        shape: Shape,
+        strides: Strides,
+        offset: int,
+        starts: Shape,
+        sizes: Shape,
+        steps: Shape,
+        kinds: p.Kinds = None,
     ) -> Layout:
         offset += sum(start * step for start, step in zip(starts, strides, strict=True))
         return sizes, tuple(a * b for a, b in zip(strides, steps, strict=True)), offset
 
     @staticmethod
-    def put(whole: Node, part: Node, starts: Shape, sizes: Shape, steps: Shape) -> Node:
+    def put(
+        whole: Node,
+        part: Node,
+        starts: Shape,
+        sizes: Shape,
+        steps: Shape,
+        kinds: p.Kinds = None,
+    ) -> Node:
         if whole.spec.shape == sizes and set(steps) <= {1}:
             return part
-        return p.update(whole, part, starts, steps)
+        return p.update(whole, part, starts, steps, kinds)
 
 
 class Select(ViewOperation):
@@ -167,14 +181,14 @@ class Select(ViewOperation):
     def forward(ctx, x: Node, axis: int, index: int) -> Node:
         ctx.arguments = axis, index
         ctx.whole = shape = x.spec.shape
-        starts, sizes = _one_place(shape, axis, index)
-        return p.reshape(p.slice_(x, starts, sizes), (*shape[:axis], *shape[axis + 1 :]))
+        return p.reshape(p.cut(x, axis, index, 1), (*shape[:axis], *shape[axis + 1 :]))
 
     def backward(ctx, grad: Tensor) -> Tensor:
         axis, index = ctx.arguments
         starts, sizes = _one_place(ctx.whole, axis, index)
         part = View.apply((grad,), sizes)
-        return SliceBack.apply((part,), ctx.whole, starts, sizes, (1,) * len(sizes))
+        kinds = p.cut_kinds(axis, len(sizes))
+        return SliceBack.apply((part,), ctx.whole, starts, sizes, (1,) * len(sizes), kinds)
 
     @staticmethod
     def layout(shape: Shape, strides: Strides, offset: int, axis: int, index: int) -> Layout:
@@ -184,7 +198,8 @@ class Select(ViewOperation):
     @staticmethod
     def put(whole: Node, part: Node, axis: int, index: int) -> Node:
         starts, sizes = _one_place(whole.spec.shape, axis, index)
-        return p.update(whole, p.reshape(part, sizes), starts)
+        kinds = p.cut_kinds(axis, len(sizes))
+        return p.update(whole, p.reshape(part, sizes), starts, None, kinds)
 
 
 def _one_place(shape: Shape, axis: int, index: int) -> tuple[Shape, Shape]:
@@ -192,18 +207,30 @@ def _one_place(shape: Shape, axis: int, index: int) -> tuple[Shape, Shape]:
     return starts, tuple([1 if i == axis else n for i, n in enumerate(shape)])
 
 
+_PADDING = {p.WHOLE: p.WHOLE, p.RUN: p.AROUND, p.STEPS: p.BETWEEN}
+
+
 class SliceBack(Operation):
     """Zeros with a part put where a slice would take it: the adjoint of Slice (a copy)."""
 
-    def forward(ctx, x: Node, whole: Shape, starts: Shape, sizes: Shape, steps: Shape) -> Node:
-        ctx.arguments = starts, sizes, steps
+    def forward(
+        ctx,
+        x: Node,
+        whole: Shape,
+        starts: Shape,
+        sizes: Shape,
+        steps: Shape,
+        kinds: p.Kinds = None,
+    ) -> Node:
+        ctx.arguments = starts, sizes, steps, kinds
         fill = literal(0, x.spec.dtype)
+        kinds = kinds or p.steps_taken(steps, len(steps))
         if min(steps, default=1) < 1 or 0 in sizes:
-            return p.update(p.expand(fill, whole), x, starts, steps)
+            return p.update(p.expand(fill, whole), x, starts, steps, kinds)
         interior = tuple([step - 1 for step in steps])
         ends = zip(whole, starts, sizes, steps, strict=True)
         high = tuple([n - start - (count - 1) * step - 1 for n, start, count, step in ends])
-        return p.pad(x, fill, starts, high, interior)
+        return p.pad(x, fill, starts, high, interior, tuple([_PADDING[kind] for kind in kinds]))
 
     def backward(ctx, grad: Tensor) -> Tensor:
         return Slice.apply((grad,), *ctx.arguments)

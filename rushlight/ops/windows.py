@@ -37,7 +37,8 @@ def pad_spatial(x: Node, fill: Node, low: Sizes, high: Sizes) -> Node:
     if not any(low) and not any(high):
         return x
     lead = (0,) * (x.spec.rank - len(low))
-    return m.pad(x, fill, (*lead, *low), (*lead, *high))
+    kinds = ((m.WHOLE,) * len(lead), m.around(low, high))
+    return m.pad(x, fill, (*lead, *low), (*lead, *high), kinds=sum(kinds, ()))
 
 
 def windows(x: Node, slides: Sliding) -> Node:
@@ -77,7 +78,8 @@ def _cut(x: Node, axis: int, size: int, step: int) -> Node:
     if shape[axis] == size:
         return x
     steps = tuple([step if i == axis else 1 for i in range(len(shape))])
-    return m.slice_(x, (0,) * len(shape), _with(shape, axis, size), steps)
+    kinds = m.cut_kinds(axis, len(shape), m.STEPS)
+    return m.slice_(x, (0,) * len(shape), _with(shape, axis, size), steps, kinds)
 
 
 def folded(x: Node, zero: Node, lengths: Sizes, slides: Sliding) -> Node:
@@ -101,7 +103,8 @@ def _fold(
         rank = x.spec.rank - 1
         x = m.reshape(x, shape[:-1])
         gaps = tuple([stride - 1 if i == axis else 0 for i in range(rank)])
-        return m.pad(x, zero, (0,) * rank, (0,) * rank, gaps) if stride > 1 else x
+        kinds = m.cut_kinds(axis, rank, m.BETWEEN)
+        return m.pad(x, zero, (0,) * rank, (0,) * rank, gaps, kinds) if stride > 1 else x
     if size == stride and dilation == 1:
         last = x.spec.rank - 1
         x = m.permute(x, (*range(axis + 1), last, *range(axis + 1, last)))
