@@ -83,11 +83,14 @@ def _infer_scan(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> 
 SCAN = Primitive("scan", "scan", _infer_scan, can_fail=True, siblings=True)
 
 
-def close(nodes: list[Node], sources: list[Node], results: list[Node]) -> Closed:
+def close(
+    nodes: list[Node], carries: list[Node], sequences: list[Node], results: list[Node]
+) -> Closed:
     """Make a graph of what `results` need of `nodes`, a recording in order.
 
-    `sources` stand for the carried values and for the elements of sequences.
+    `carries` stand for the carried values, `sequences` for their elements.
     """
+    sources = [*carries, *sequences]
     inside, needed = set(nodes), _needed(nodes, sources, results)
     constants: dict[Node, None] = {}
     literals: dict[Node, None] = {}
@@ -96,8 +99,8 @@ def close(nodes: list[Node], sources: list[Node], results: list[Node]) -> Closed
         if node not in known and (node not in inside):
             is_literal = node.primitive.family == "literal" and node not in results
             (literals if is_literal else constants).setdefault(node)
-    if any(node.numbers for node in needed):
-        # bounds of slices and their like tell this scan from another one with the same inputs
+    if any(node.numbers for node in needed) or not sequences:
+        # numbers of the body and the length tell this scan from another one with the same inputs
         constants[number(0, int64)] = None
     order = [*constants, *sources, *literals]
     place = {node: position for position, node in enumerate([*order, *needed])}

@@ -97,17 +97,30 @@ class Trace:
     """A recorded body: placeholders and nodes in order.
 
     `sequences` are placeholders of elements, and random bits, of which each step has its own.
-    `varying` are the nodes that may differ from step to step.
+    `varying` are the nodes that may differ from step to step.  `lifted` are those that were handed
+    over to the thread's recorder; traces of the same nodes share the set.
     """
 
-    def __init__(self, carries: list[Node], sequences: list[Node], nodes: list[Node]):
+    def __init__(
+        self,
+        carries: list[Node],
+        sequences: list[Node],
+        nodes: list[Node],
+        lifted: set[Node] | None = None,
+    ):
         self.carries = carries
         self.sequences = sequences + [n for n in nodes if n.primitive is RANDOM_BITS]
-        self.nodes = nodes
+        self.every = nodes
+        self.lifted = set() if lifted is None else lifted
         self.varying = {*self.carries, *self.sequences}
         for node in nodes:
             if node not in self.varying and not self.varying.isdisjoint(node.inputs):
                 self.varying.add(node)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes of the body, without those that were lifted out of it."""
+        return [node for node in self.every if node not in self.lifted]
 
     def stacks(self, given: list[Node], length: int) -> list[Node]:
         """The sequences: those given, then the random bits of all steps."""
@@ -116,34 +129,30 @@ class Trace:
             bits.append(random_bits((length, *node.spec.shape), *node.numbers))
         return [*given, *bits]
 
-    def lift(self, results: list[Node], also: Iterable[Node] = ()) -> set[Node]:
+    def lift(self, results: list[Node], also: Iterable[Node] = ()) -> None:
         """Hand over to the thread's recorder what every step would compute alike.
 
         Movements stay, but those in `also`: they cost nothing where they are, and a copy outside.
         """
+        nodes = self.nodes
         needed = {*results}
         found = [node for node in also if node not in self.varying]
-        for node in reversed(self.nodes):
+        for node in reversed(nodes):
             if node in needed:
                 needed.update(node.inputs)
                 if node not in self.varying and node.primitive.family != "movement":
                     found.append(node)
-        lifted = self._with_sources(found)
-        recording.adopt([node for node in self.nodes if node in lifted])
-        self.forget(lifted)
-        return lifted
+        lifted = _with_sources(found, set(nodes))
+        recording.adopt([node for node in nodes if node in lifted])
+        self.lifted |= lifted
 
-    def forget(self, nodes: set[Node]) -> None:
-        """Take nodes as values from outside from now on."""
-        self.nodes = [node for node in self.nodes if node not in nodes]
 
-    def _with_sources(self, nodes: list[Node]) -> set[Node]:
-        """The nodes, and those of this trace that they read."""
-        inside = set(self.nodes)
-        found, stack = set(), list(nodes)
-        while stack:
-            node = stack.pop()
-            if node in inside and node not in found:
-                found.add(node)
-                stack += node.inputs
-        return found
+def _with_sources(nodes: list[Node], inside: set[Node]) -> set[Node]:
+    """Those of the nodes that are inside, and what they read there."""
+    found, stack = set(), list(nodes)
+    while stack:
+        node = stack.pop()
+        if node in inside and node not in found:
+            found.add(node)
+            stack += node.inputs
+    return found

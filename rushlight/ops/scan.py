@@ -38,7 +38,8 @@ class Scan(Operation):
             ctx.edges = (*edges, *outside)
             return ctx._record(body, first, stacks, length, reverse)
         body.trace.lift(results)
-        closed = close(body.trace.nodes, [*body.trace.carries, *body.trace.sequences], results)
+        trace = body.trace
+        closed = close(trace.nodes, trace.carries, trace.sequences, results)
         return [wrap(node) for node in record_scan(closed, first, stacks, length, reverse)]
 
     def _record(
@@ -52,8 +53,8 @@ class Scan(Operation):
         count = len(results)
         results += gradient.residuals
         body.trace.lift(results)
-        sources = [*body.trace.carries, *body.trace.sequences]
-        closed = close(body.trace.nodes, sources, results)
+        trace = body.trace
+        closed = close(trace.nodes, trace.carries, trace.sequences, results)
         found = record_scan(closed, first, stacks, length, reverse)
         places = [*range(len(first) + len(body.elements))]
         places += [None] * (len(stacks) - len(body.elements))
@@ -126,7 +127,8 @@ class ReverseBody:
         elements += [grad for grad in arriving[count:] if grad is not None]
         stacked = [grad for grad in self.of_elements if grad is not None]
         results = next_carries, stacked
-        self.body = Body([*carries, *self.held], elements, results, body.trace.nodes + nodes, since)
+        parts = [*carries, *self.held], elements, results, body.trace.every + nodes
+        self.body = Body(*parts, since, body.trace.lifted, body.borders)
 
 
 def scan(

@@ -32,6 +32,16 @@ def stand_in(spec: Spec, wants_grad: bool) -> Tensor:
     return tensor
 
 
+class Border(GradNode):
+    """Stands for a place outside where gradients leave a body, so that walks of it end there."""
+
+    sequence = -1
+
+    def __init__(self, edge: Edge):
+        self.edge = edge
+        self.output_specs = (edge[0].output_specs[edge[1]],)
+
+
 class Body:
     """A body's placeholders, its results, and the nodes between them.
 
@@ -45,16 +55,20 @@ class Body:
         results: tuple[list[Tensor], list[Tensor]],
         nodes: list[Node],
         since: int,
+        lifted: set[Node] | None = None,
+        borders: dict[Edge, Border] | None = None,
     ):
         self.carries = carries
         self.elements = elements
         self.next_carries, self.stacked = results
         self.since = since
         self.edges = [edge_of(tensor) for tensor in self.sources]
+        self.borders: dict[Edge, Border] = {} if borders is None else borders
         self.trace = Trace(
             [node_of(tensor) for tensor in carries],
             [node_of(tensor) for tensor in elements],
             nodes,
+            lifted,
         )
 
     @property
@@ -65,23 +79,37 @@ class Body:
     def with_results(self, stacked: list[Tensor]) -> Body:
         """The same body with other stacked results."""
         parts = self.carries, self.elements, (self.next_carries, stacked)
-        return Body(*parts, self.trace.nodes, self.since)
+        return Body(*parts, self.trace.every, self.since, self.trace.lifted, self.borders)
+
+    def edge_of(self, tensor: Tensor) -> Edge | None:
+        """Where the gradient of a result goes within the body, or at its border."""
+        edge = edge_of(tensor)
+        return edge if edge is None else self._inner(edge)
+
+    def _inner(self, edge: Edge) -> Edge:
+        node = edge[0]
+        if node in self._own or type(node) is Border:
+            return edge
+        if type(node) is not AccumulateGrad and node.sequence >= self.since:
+            return edge
+        found = self.borders.get(edge)
+        if found is None:
+            found = self.borders[edge] = Border(edge)
+        return found, 0
 
     def outside_edges(self) -> list[Edge]:
-        """Where gradients of values leave the body that it closes over."""
-        inner = {edge[0] for edge in self.edges if edge is not None}
+        """Where gradients of values leave the body that it closes over; the graph is cut there."""
+        self._own = {edge[0] for edge in self.edges if edge is not None}
         found: dict[Edge, None] = {}
-        seen: set[GradNode] = set()
-        stack = [edge for edge in map(edge_of, reversed(self.results)) if edge is not None]
+        seen: set[GradNode] = {*self._own}
+        stack = [edge for edge in map(self.edge_of, reversed(self.results)) if edge is not None]
         while stack:
-            edge = stack.pop()
-            node = edge[0]
-            if node in inner:
-                continue
-            if type(node) is AccumulateGrad or node.sequence < self.since:
-                found[edge] = None
+            node = stack.pop()[0]
+            if type(node) is Border:
+                found[node.edge] = None
             elif node not in seen:
                 seen.add(node)
+                node.edges = tuple([None if e is None else self._inner(e) for e in node.edges])
                 stack += [inside for inside in reversed(node.edges) if inside is not None]
         return list(found)
 

@@ -47,8 +47,10 @@ def differentiate(body: Body, outside: list[Edge], create_graph: bool) -> tuple[
     arriving = [
         None if edge_of(t) is None else stand_in(t._spec, create_graph) for t in body.results
     ]
-    roots = [(edge_of(t), g) for t, g in zip(body.results, arriving, strict=True) if g is not None]
-    targets = [edge for edge in (*body.edges, *outside) if edge is not None]
+    pairs = zip(body.results, arriving, strict=True)
+    roots = [(body.edge_of(t), g) for t, g in pairs if g is not None]
+    borders = [(body.borders[edge], 0) for edge in outside]
+    targets = [edge for edge in (*body.edges, *borders) if edge is not None]
     before = modes.grad
     modes.grad = create_graph
     try:
@@ -56,7 +58,7 @@ def differentiate(body: Body, outside: list[Edge], create_graph: bool) -> tuple[
     finally:
         modes.grad = before
     of_sources = [None if edge is None else found.get(edge) for edge in body.edges]
-    return arriving, of_sources, [found.get(edge) for edge in outside]
+    return arriving, of_sources, [found.get(edge) for edge in borders]
 
 
 class Gradient:
@@ -90,6 +92,7 @@ class Gradient:
             self.sums: list[tuple[Node, Node]] = []
             self.plan_totals([None if g is None else node_of(g) for g in of_outside])
             next_carries += [e.add(held, grad) for held, grad in self.sums]
+            self.inside = set(nodes)
         self.carries += [held for held, _ in self.sums]
         self.close(next_carries)
 
@@ -178,10 +181,10 @@ class Gradient:
                 self.residuals[node] = None
         elements = [g for g in self.arriving[len(self.body.carries) :] if g is not None]
         self.sequences = [*trace.sequences, *self.residuals, *elements]
-        reverse = Trace(self.carries, self.sequences, [*trace.nodes, *self.nodes])
+        reverse = Trace(self.carries, self.sequences, [*trace.every, *self.nodes], trace.lifted)
         reverse.varying |= trace.varying
-        trace.forget(reverse.lift(results, self.lasting))
-        self.closed: Closed = close(reverse.nodes, [*self.carries, *self.sequences], results)
+        reverse.lift(results, self.lasting)
+        self.closed: Closed = close(reverse.nodes, self.carries, self.sequences, results)
         del self.nodes, self.inside, self.varying, self.lasting
 
     # ------------------------------------------------------------------------------------ running

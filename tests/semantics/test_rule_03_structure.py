@@ -34,7 +34,7 @@ NUMBERS = {
     "exponent": lambda n: lambda x, y: x ** (n + 1.25),
     "bound": lambda n: lambda x, y: x.clamp(n - 1.5, n + 2.5),
     "slice": lambda n: lambda x, y: x[n : n + 3],
-    "step": lambda n: lambda x, y: x[:: n + 1],
+    "step": lambda n: lambda x, y: x[:: n + 2],
     "select": lambda n: lambda x, y: x[:, n + 1],
     "narrow": lambda n: lambda x, y: x.narrow(1, n, 3),
     "fill": lambda n: lambda x, y: rl.full((3, 2), n + 0.5) + x[:3, :2],
@@ -89,7 +89,9 @@ def test_listed_exponents_are_structure_and_others_are_not(watched):
     assert programs_of(watched, computed(lambda x, y: (x + 1) ** 2.5)) == 0
 
 
-def test_the_sign_of_a_step_is_structure(watched):
+def test_whether_a_step_is_one_or_negative_is_structure(watched):
+    computed(lambda x, y: x[:, ::2])()
+    assert programs_of(watched, computed(lambda x, y: x[:, 1:])) == 1
     computed(lambda x, y: x.flip(0))()
     assert programs_of(watched, computed(lambda x, y: x.flip(1))) == 1
     assert programs_of(watched, computed(lambda x, y: x.flip(1), 3, 8)) == 0

@@ -12,6 +12,7 @@ from math import copysign
 
 from rushlight.engines.cpu.sizes import Sizes
 from rushlight.graph.program import Equation, Graph
+from rushlight.graph.scan import SCAN
 
 
 def normalise(graph: Graph, sizes: Sizes) -> Graph:
@@ -34,7 +35,7 @@ class _Normaliser:
             equation = equation._replace(inputs=inputs)
             self.equations.append(equation)
             equal = self.find_identity(equation, value)
-            if equal is None and not equation.number_count:
+            if equal is None and (not equation.number_count or equation.primitive is SCAN):
                 equal = seen.setdefault(self.key(equation, value), value)
             if equal is not None:
                 self.same[value] = equal
@@ -42,7 +43,7 @@ class _Normaliser:
         return Graph(self.graph.leaves, tuple(self.equations), results)
 
     def key(self, equation: Equation, value: int) -> tuple:
-        """Two equations without numbers and with this key in common compute the same."""
+        """Two equations without numbers, or two scans, and with this key in common are equal."""
         primitive, attributes, inputs, spec, *_ = equation
         return primitive, attributes, inputs, spec.pattern, self.sizes.axes[value]
 

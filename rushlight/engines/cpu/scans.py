@@ -85,6 +85,8 @@ class Loop:
             run.run_native()
         else:
             run.run_steps()
+        for copy, value in run.again:
+            copy.array[...] = value.array
 
     def bind(self, specs: tuple[Spec, ...], numbers: list) -> BodyBound:
         """The body at certain sizes, with its kernels compiled."""
@@ -128,11 +130,15 @@ class _LoopRun:
         self.sequences = inputs[constants + carries :]
         self.last: list[Value | None] = [None] * carries
         self.stacks: list[Value] = [None] * len(loop.stacked)  # type: ignore[list-item]
+        self.again: list[tuple[Value, Value]] = []
+        """Results that are wanted twice."""
         for place, value in zip(loop.order, results, strict=True):
-            if place < carries:
-                self.last[place] = value
+            known: list = self.last if place < carries else self.stacks
+            place -= 0 if place < carries else carries
+            if known[place] is not None:
+                self.again.append((value, known[place]))
             else:
-                self.stacks[place - carries] = value
+                known[place] = value
         steps = np.arange(self.length)
         self.elements = steps[::-1] if loop.reverse else steps
         """For each step, which element of the sequences it takes."""
