@@ -13,10 +13,13 @@ RUN := $(BIN)/python
 LOCK := requirements.lock
 USER_READY := $(VENV)/.user-ready
 DEV_READY := $(VENV)/.dev-ready
+# what does not depend on the width of vectors is left out
+NARROW := tests/engines/cpu tests/engines/test_random_graphs.py $(addprefix --ignore=tests/engines/cpu/, \
+	test_cores.py test_dump.py test_faults.py test_pool.py test_targets.py test_cache.py)
 WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint format bench parity docs clean
+.PHONY: help demo test widths fuzz lint format bench parity docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +29,10 @@ demo: $(USER_READY) ## train a small network on real handwritten digits
 
 test: $(DEV_READY) ## run every test, the examples in docstrings and in the guide included
 	@$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+
+widths: $(DEV_READY) ## the CPU engine's tests with each kind of vectors narrower than this machine's
+	@for width in $$($(RUN) -c "from rushlight.engines.cpu import machine; print(*machine.widths()[:-1])"); do \
+		echo "== $$width"; RUSHLIGHT_VECTOR=$$width $(RUN) -m pytest -q -n $(WORKERS) $(NARROW) || exit 1; done
 
 fuzz: $(DEV_READY) ## random graphs on both engines: make fuzz ARGS="--minutes 10 --seed 1"
 	@$(RUN) -m tests.engines.fuzz $(ARGS)

@@ -74,12 +74,21 @@ def _widest(features: dict[str, bool]) -> str:
     return "avx2" if features.get("avx2") and features.get("fma") else "sse"
 
 
-def _chosen(widest: str) -> str:
-    asked = os.environ.get("RUSHLIGHT_VECTOR", "").lower() or widest
+def widths() -> list[str]:
+    """The vector instructions that this machine has, the widest last."""
+    return _up_to(_widest(processor().features))
+
+
+def _up_to(widest: str) -> list[str]:
     order = ["neon"] if widest == "neon" else ["sse", "avx2", "avx512"]
-    if asked not in order[: order.index(widest) + 1]:
+    return order[: order.index(widest) + 1]
+
+
+def _chosen(widest: str) -> str:
+    asked, known = os.environ.get("RUSHLIGHT_VECTOR", "").lower() or widest, _up_to(widest)
+    if asked not in known:
         raise ValueError(
-            f"Expected RUSHLIGHT_VECTOR to be one of {', '.join(order)}, and no wider than this "
+            f"Expected RUSHLIGHT_VECTOR to be one of {', '.join(known)}, no wider than this "
             f"machine's {widest}.\nActual: {asked}."
         )
     return asked

@@ -29,7 +29,10 @@ _PAUSES = {
 _NO_CLOCK = "", "add i64 0, 0"
 _CLOCKS = {
     "x86_64": ("declare i64 @llvm.readcyclecounter()", "call i64 @llvm.readcyclecounter()"),
-    "aarch64": ("", 'call i64 asm sideeffect "mrs $0, cntvct_el0", "=r"()'),
+    "aarch64": (
+        'declare i64 @llvm.read_volatile_register.i64(metadata)\n!0 = !{!"cntvct_el0"}',
+        "call i64 @llvm.read_volatile_register.i64(metadata !0)",
+    ),
 }
 # how many ticks a list runs before Python may look for an interrupt: 8 to 16 ms where the counter
 # goes with the processor's clock; on ARM, where its speed is anything, 0.3 to 11 ms
@@ -48,9 +51,10 @@ def runtime_text(architecture: str) -> str:
     text = _TEXT.replace("$declaration", declaration).replace("$pause", pause)
     text = text.replace("$caller", str(_CALLER_SPINS)).replace("$worker", str(_WORKER_SPINS))
     text = text.replace("$counter", counter).replace("$patience", str(patience))
+    text = text.replace("$clock", clock)
     for name in sorted(places, key=len, reverse=True):
         text = text.replace(f"${name}", f"getelementptr i8, ptr %pool, i64 {places[name]}")
-    return text.replace("$clock", clock)  # last: it has a $ of its own
+    return text
 
 
 _TEXT = """
