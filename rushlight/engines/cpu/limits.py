@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from typing import NamedTuple
@@ -34,13 +33,14 @@ class Limits(NamedTuple):
 
 def measure_limits() -> Limits:
     """The limits for this machine and number of threads: kept on disk, else measured in 0.2 s."""
-    key = f"{machine().fingerprint} {get_num_threads()}"
-    name = f"limits-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-    entry = cache.read(name)
+    name = cache.name_of("m", f"limits {machine().fingerprint} {get_num_threads()}")
+    place = cache.store()
+    entry = place.read(name) if place is not None else None
     if entry is not None:
         return Limits(*json.loads(entry[1]))
     found = Limits(_operations(), _bytes())
-    cache.write([name], json.dumps(found).encode())
+    if place is not None:
+        place.write([name], json.dumps(found).encode())
     return found
 
 
