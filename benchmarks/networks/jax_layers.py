@@ -50,7 +50,7 @@ def layer_norm(net: Net, name: str, x):
 
 
 def convolution(net: Net, name: str, x, channels: int, kernel: int, stride: int, padding: int):
-    """Images lie as (batch, height, width, channels), which XLA computes fastest."""
+    """Images lie as (batch, height, width, channels); XLA takes as long the other way round."""
     weight = net.parameter(f"{name}.weight", channels, x.shape[-1], kernel, kernel)
     pads = [(padding, padding)] * 2
     layout = ("NHWC", "OIHW", "NHWC")
