@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rushlight.graph.program import Graph
+from rushlight.graph.program import Equation, Graph
 
 
 class InvalidGraphError(AssertionError):
@@ -13,19 +13,27 @@ def verify(graph: Graph, after: str = "recording") -> Graph:
     """Check that every equation reads earlier values and has the spec its primitive infers."""
     count = len(graph.leaves)
     for position, equation in enumerate(graph.equations, count):
-        name = f"after {after}: %{position} = {equation.primitive.name}{list(equation.inputs)}"
-        if any(not 0 <= source < position for source in equation.inputs):
-            raise InvalidGraphError(f"{name} reads a value that is not there yet")
+        if equation.inputs and not 0 <= min(equation.inputs) <= max(equation.inputs) < position:
+            raise InvalidGraphError(
+                f"{_named(after, position, equation)} reads a value that is not there yet"
+            )
         if equation.number_count:
             continue  # their sizes depend on run-time numbers
-        specs = tuple(graph.spec(source) for source in equation.inputs)
+        wanted = equation.spec
+        specs = tuple([graph.spec(source) for source in equation.inputs])
         try:
-            spec = equation.primitive.infer(specs, equation.attributes, (), equation.spec)
+            spec = equation.primitive.infer(specs, equation.attributes, (), wanted)
         except (ValueError, IndexError) as error:
-            raise InvalidGraphError(f"{name}: {error}") from None
-        if (spec.shape, spec.dtype) != (equation.spec.shape, equation.spec.dtype):
-            raise InvalidGraphError(f"{name} has {equation.spec}, its rule says {spec}")
+            raise InvalidGraphError(f"{_named(after, position, equation)}: {error}") from None
+        if spec is not wanted and (spec.shape, spec.dtype) != (wanted.shape, wanted.dtype):
+            raise InvalidGraphError(
+                f"{_named(after, position, equation)} has {wanted}, its rule says {spec}"
+            )
     for value in graph.results:
         if not 0 <= value < count + len(graph.equations):
             raise InvalidGraphError(f"after {after}: result %{value} does not exist")
     return graph
+
+
+def _named(after: str, position: int, equation: Equation) -> str:
+    return f"after {after}: %{position} = {equation.primitive.name}{list(equation.inputs)}"

@@ -126,16 +126,18 @@ class _Grouping:
 
     def with_early_checks(self) -> list[Group]:
         """The groups, those first that lead to a check and are few: after it nothing can fail."""
-        needed: list[set[int]] = []
-        for at, group in enumerate(self.groups):
-            sources = self.sources_of(group) | self.guards.get(at, set())
-            needed.append({at}.union(*[needed[source] for source in sources - {-1, at}]))
+        needed: list[frozenset[int] | None] = []  # None: many
         early: set[int] = set()
         for at, group in enumerate(self.groups):
-            if group.role is Role.CHECK and len(needed[at]) <= _MOST_EARLY:
-                roles = {self.groups[other].role for other in needed[at]}
+            sources = (self.sources_of(group) | self.guards.get(at, set())) - {-1, at}
+            before = [needed[source] for source in sources]
+            every = None if None in before else frozenset([at]).union(*before)
+            few = every is not None and len(every) <= _MOST_EARLY
+            needed.append(every if few else None)
+            if few and group.role is Role.CHECK:
+                roles = {self.groups[other].role for other in every}
                 if roles <= {Role.MAP, Role.CHECK}:
-                    early |= needed[at]
+                    early |= every
         rest = [at for at in range(len(self.groups)) if at not in early]
         return [self.groups[at] for at in [*sorted(early), *rest]]
 

@@ -195,7 +195,7 @@ class _Settling:
         return repr(op.detail) if op.name == "literal" else op.detail
 
     def run(self) -> tuple[Kernel, list[Filler]]:
-        ops = tuple([op._replace(detail=self.detail(op)) for op in self.draft.ops])
+        ops = tuple([Op(*op[:3], self.detail(op)) for op in self.draft.ops])
         stores = tuple([(value, self.access(place)) for value, place in self.draft.stores])
         sizes = tuple([self.slot(self.size_filler(run)) for run in self.runs])
         ends, total = [], 0

@@ -32,7 +32,8 @@ class _Normaliser:
         seen: dict[tuple, int] = {}
         for value, equation in enumerate(self.graph.equations, self.count):
             inputs = tuple([self.same[source] for source in equation.inputs])
-            equation = equation._replace(inputs=inputs)
+            if inputs != equation.inputs:
+                equation = equation._replace(inputs=inputs)
             self.equations.append(equation)
             equal = self.find_identity(equation, value)
             if equal is None and (not equation.number_count or equation.primitive is SCAN):

@@ -60,9 +60,11 @@ class _Classes:
     def unite(self, first: int | None, second: int | None) -> None:
         if first is None or second is None:
             return
-        first, second = sorted((self.find(first), self.find(second)))
+        first, second = self.find(first), self.find(second)
         if first == second:
             return
+        if second < first:
+            first, second = second, first
         self.parent[second] = first
         product = self.factors.pop(second, None)
         if product is not None:
@@ -98,15 +100,19 @@ def find_sizes(graph: Graph) -> Sizes:
 
 def _collect(classes: _Classes, dimensions: list[list[int | None]]) -> Sizes:
     numbers: dict[int, int] = {}
-    axes = []
+    found: dict[int | None, Atoms] = {None: ()}
+    axes, flat = [], []
     for own in dimensions:
         described = []
         for item in own:
-            atoms = () if item is None else classes.atoms(item)
-            described.append(tuple([numbers.setdefault(atom, len(numbers)) for atom in atoms]))
+            root = None if item is None else classes.find(item)
+            if root not in found:
+                atoms = [numbers.setdefault(atom, len(numbers)) for atom in classes.atoms(root)]
+                found[root] = tuple(atoms)
+            described.append(found[root])
         axes.append(tuple(described))
-    flat = tuple([tuple([atom for axis in own for atom in axis]) for own in axes])
-    return Sizes(tuple(axes), flat, tuple([classes.origin[root] for root in numbers]))
+        flat.append(tuple([atom for axis in described for atom in axis]))
+    return Sizes(tuple(axes), tuple(flat), tuple([classes.origin[root] for root in numbers]))
 
 
 def _relate(classes: _Classes, equation: Equation, dimensions: list, own: list) -> None:
