@@ -149,11 +149,12 @@ class Gradient:
 
     def stack(self, node: Node) -> Total:
         """How to get the values of a node in all steps."""
+        length = self.length  # what is returned must not hold this plan: it would be a cycle
         if node.primitive.name in _RESHAPED and node in self.varying and node.inputs:
             inner = self.stack(node.inputs[0])
-            return lambda stacks: _moved(node, inner(stacks), self.length)
+            return lambda stacks: _moved(node, inner(stacks), length)
         if node not in self.varying:
-            shape = (self.length, *node.spec.shape)
+            shape = (length, *node.spec.shape)
             self.lasting.add(node)
             return lambda stacks: p.expand(node, shape)
         if node in self.inside or node in self.carries:

@@ -1,5 +1,6 @@
 """Recurrent layers: against cells step by step, shapes, keys, repr, errors."""
 
+import gc
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import rushlight as rl
 from rushlight import nn
 from rushlight.autograd import gradcheck, gradgradcheck
+from rushlight.graph.recorder import PROGRAMS
 
 KINDS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 CELLS = {"RNN": nn.RNNCell, "LSTM": nn.LSTMCell, "GRU": nn.GRUCell}
@@ -267,3 +269,29 @@ def test_it_learns():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 20
+
+
+@KIND
+def test_training_leaves_no_garbage_and_one_program(kind):
+    layer = KINDS[kind](3, 4, 2, bidirectional=True)
+    optimizer = rl.optim.Adam(layer.parameters(), 0.01)
+    x = rl.randn(6, 2, 3)
+
+    def step():
+        optimizer.zero_grad()
+        (layer(x)[0] ** 2).mean().backward()
+        optimizer.step()
+        rl.sync()
+
+    for _ in range(3):
+        step()
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(PROGRAMS)
+        for _ in range(5):
+            step()
+        assert len(PROGRAMS) == before
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
