@@ -107,6 +107,12 @@ class RunningModules:
     def __bool__(self) -> bool:
         return bool(self._name)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunningModules) and self._modules == other._modules
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._modules))
+
     def __str__(self) -> str:
         modules = [held() for held in self._modules]
         if None in modules:

@@ -340,11 +340,10 @@ def _check_weights(input: Tensor, count: int, replacement: bool) -> None:
 
 
 class Dropout(Operation):
-    """x / (1 - p) where a random mask holds, else 0."""
+    """x / (1 - p) where random bits, as a number, are not below p of the largest, else 0."""
 
-    def forward(ctx, x: Node, p: float, shape: tuple, generator: Generator | None) -> Node:
+    def forward(ctx, x: Node, drawn: Node, p: float) -> Node:
         ctx.scale = 1 / (1 - p)
-        drawn = bits.words(shape, generator)
         threshold = number(min(round(p * 2.0**32), (1 << 32) - 1), uint32)
         mask = m.expand(e.compare(e.GE, drawn, threshold), x.spec.shape)
         ctx.save_values(mask)
@@ -352,9 +351,9 @@ class Dropout(Operation):
         scaled = e.mul(x, number(1 / (1 - p), dtype))
         return e.where(mask, scaled, literal(0, dtype))
 
-    def backward(ctx, grad: Tensor) -> Tensor:
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         (mask,) = ctx.saved
-        return where(mask, grad * ctx.scale, 0)
+        return where(mask, grad * ctx.scale, 0), None
 
 
 def dropout(
@@ -376,7 +375,8 @@ def dropout(
         return input
     if p == 1:
         return input * 0
-    return Dropout.apply((input,), float(p), shape or input._spec.shape, generator)
+    drawn = wrap(bits.words(shape or input._spec.shape, generator))
+    return Dropout.apply((input, drawn), float(p))
 
 
 _FUNCTIONS = (rand, randn, rand_like, randn_like, randint, randint_like, randperm, normal)

@@ -187,6 +187,18 @@ def test_random_masks_are_drawn_anew():
         assert (before != after).any()
 
 
+def test_lookups_losses_and_masks_are_repeated_too():
+    nn, words = rl.nn, rl.tensor([[1, 2], [0, 3]])
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(8, 3))
+    targets = rl.tensor([0, 2])
+
+    def loss():
+        model.zero_grad()
+        return F.cross_entropy(model(words), targets)
+
+    assert [is_repeated(loss) for _ in range(6)][-1]
+
+
 def test_anomaly_mode_walks():
     x = rl.tensor([0.0], requires_grad=True)
     loss = lambda: (x.sqrt() * 0).sum()  # noqa: E731
