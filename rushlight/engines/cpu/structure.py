@@ -8,6 +8,7 @@ the IR follows from, the structure itself and the compiler's source.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Hashable
 from enum import Enum
@@ -52,9 +53,11 @@ def _source() -> str:
     """The source that structure becomes IR by; empty if it cannot be read."""
     digest = hashlib.sha256()
     try:
-        for folder in _FOLDERS:
-            for path in sorted(folder.glob("*.py")):
-                digest.update(path.read_bytes())
+        for top in _FOLDERS:
+            for folder, _, names in sorted(os.walk(top)):
+                for name in sorted([name for name in names if name.endswith(".py")]):
+                    with open(os.path.join(folder, name), "rb", buffering=0) as file:
+                        digest.update(file.read())
     except OSError:
         return ""
     return digest.hexdigest()

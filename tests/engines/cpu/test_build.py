@@ -134,6 +134,17 @@ def test_another_source_or_compiler_has_other_names(monkeypatch):
     assert structure.name_of_code("text") != before[1]
 
 
+def test_all_source_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(structure, "_FOLDERS", (tmp_path,))
+    seen = []
+    for name, text in (("a.py", "1"), ("b/c.py", "1"), ("b/c.py", "2"), ("b/d.py", "")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + name)
+        seen.append(structure._source.__wrapped__())
+    assert len(set(seen)) == 4
+    assert structure._source.__wrapped__() == seen[-1]
+
+
 CONSTANTS = (0.125, 3.5, -7.0, 1e30)
 
 
