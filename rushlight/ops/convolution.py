@@ -19,6 +19,8 @@ from rushlight.graph.node import Node
 from rushlight.ops.windows import Sizes, Sliding
 from rushlight.tensor import Tensor
 
+WINOGRAD = os.environ.get("RUSHLIGHT_WINOGRAD", "1") != "0"
+
 
 class Setting(NamedTuple):
     """What a convolution does besides its tensors: how the windows slide, and the groups."""
@@ -36,8 +38,7 @@ class Setting(NamedTuple):
         """
         if self.quick is not None:
             return self
-        allowed = recording and os.environ.get("RUSHLIGHT_WINOGRAD", "1") != "0"
-        return self._replace(quick=allowed)
+        return self._replace(quick=recording and WINOGRAD)
 
     @property
     def filters(self) -> Filters:

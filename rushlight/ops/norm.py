@@ -14,10 +14,11 @@ from rushlight.autograd.operation import Operation
 from rushlight.dtypes import finfo
 from rushlight.graph import elementwise as e
 from rushlight.graph import reduction as r
-from rushlight.graph.creation import literal, number
+from rushlight.graph.creation import number
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node
 from rushlight.ops.activation import widened
+from rushlight.ops.by_statistics import by_statistics, reciprocal_root
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.reduce import Axes, count_of, spread, total, wide, without
 from rushlight.ops.results import shown_as
@@ -31,11 +32,6 @@ def _moments(x: Node, axes: Axes) -> tuple[Node, Node, Node]:
     mean = e.div(r.sum_(x, axes), count)
     centred = e.sub(x, expand(mean, x.spec.shape, kept))
     return mean, e.div(r.sum_(e.mul(centred, centred), axes), count), centred
-
-
-def _reciprocal_root(variance: Node, eps: float) -> Node:
-    dtype = variance.spec.dtype
-    return e.div(literal(1, dtype), e.unary(e.SQRT, e.add(variance, number(eps, dtype))))
 
 
 def _normalised(x: Tensor, axes: Axes, eps: float, mean: Tensor, rstd: Tensor) -> tuple:
@@ -79,7 +75,7 @@ class NativeBatchNorm(Operation):
         ctx.arguments = axes, eps, given
         dtype, x = x.spec.dtype, wide(x)
         mean, variance, centred = _moments(x, axes)
-        rstd = _reciprocal_root(variance, eps)
+        rstd = reciprocal_root(variance, eps)
         ctx.save_inputs(0, 1 if given[0] else None)
         ctx.save_values(mean, rstd)
         scale = rstd if weight is None else e.mul(rstd, wide(weight))
@@ -110,7 +106,7 @@ class NativeLayerNorm(Operation):
         ctx.arguments = axes, eps, given
         dtype, x = x.spec.dtype, wide(x)
         mean, variance, centred = _moments(x, axes)
-        rstd = _reciprocal_root(variance, eps)
+        rstd = reciprocal_root(variance, eps)
         ctx.save_inputs(0, 1 if given[0] else None)
         ctx.save_values(mean, rstd)
         y = e.mul(centred, expand(rstd, x.spec.shape, without(x.spec.rank, axes)))
@@ -140,7 +136,7 @@ class RmsNorm(Operation):
         ctx.arguments = axes, eps
         dtype, x = x.spec.dtype, wide(x)
         size = number(count_of(x.spec.shape, axes), x.spec.dtype)
-        rstd = _reciprocal_root(e.div(r.sum_(e.mul(x, x), axes), size), eps)
+        rstd = reciprocal_root(e.div(r.sum_(e.mul(x, x), axes), size), eps)
         ctx.save_inputs(0, 1 if weight else None)
         ctx.save_values(rstd)
         y = e.mul(x, expand(rstd, x.spec.shape, without(x.spec.rank, axes)))
@@ -195,7 +191,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("Expected running_mean and running_var to be defined in evaluation")
-        return _by_statistics(input, running_mean, running_var, weight, bias, eps)
+        return by_statistics(input, running_mean, running_var, weight, bias, eps)
     count = input.numel() // max(channels, 1)
     if count <= 1:
         words = "Expected more than 1 value per channel when training, got input size "
@@ -218,26 +214,6 @@ def _move(running: Tensor | None, found: Tensor, momentum: float) -> None:
             write(running, moved, "batch_norm")
         finally:
             modes.grad = before
-
-
-def _by_statistics(
-    input: Tensor,
-    mean: Tensor,
-    variance: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-) -> Tensor:
-    """One multiplication and one addition for each element."""
-    shape = (1, -1, *(1,) * (input.dim() - 2))
-    x = widened(input)
-    scale = (widened(variance) + eps).rsqrt()
-    if weight is not None:
-        scale = scale * weight
-    shift = -widened(mean) * scale
-    if bias is not None:
-        shift = shift + bias
-    return (x * scale.reshape(shape) + shift.reshape(shape)).to(input.dtype)
 
 
 def layer_norm(
@@ -348,7 +324,7 @@ def instance_norm(
             raise RuntimeError(
                 "Expected running_mean and running_var to be defined when use_input_stats is false"
             )
-        return _by_statistics(input, running_mean, running_var, weight, bias, eps)
+        return by_statistics(input, running_mean, running_var, weight, bias, eps)
     count = input.numel() // max(input.shape[0] * channels, 1)
     if count == 1:
         words = "Expected more than 1 spatial element when training, got input size "
