@@ -14,6 +14,7 @@ from the source in this folder and in `graph/`, and the machine.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
 
@@ -142,3 +143,13 @@ def native_functions(text: str, names: Sequence[str]) -> list[int]:
             place.write([key], code)
         found = _functions(code, names)
         return [found[name] for name in names]
+
+
+def _unlock() -> None:
+    """In a forked child: the lock may be held by a thread that is not there."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)

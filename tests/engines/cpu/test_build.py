@@ -1,8 +1,10 @@
 """Kernels from IR to addresses, and the machine's description; `test_cache.py` has the disk."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -132,6 +134,33 @@ def test_another_source_or_compiler_has_other_names(monkeypatch):
     assert structure.name_of_code("text") == before[1]
     monkeypatch.setattr(structure, "_environment", lambda: "other")
     assert structure.name_of_code("text") != before[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_builds_though_another_thread_was_building(folder):
+    built, asked = threading.Event(), threading.Event()
+
+    def hold():
+        with build._lock:
+            asked.set()
+            built.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    asked.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # a lock that is never released ends it
+        try:
+            (address,) = build.kernel_addresses([("one", adding(1))])
+            os._exit(run(address))
+        finally:
+            os._exit(2)
+    _, status = os.waitpid(child, 0)
+    built.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 1
 
 
 def test_all_source_counts(tmp_path, monkeypatch):
