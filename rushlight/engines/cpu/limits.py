@@ -1,9 +1,10 @@
-"""What the machine can do at most: multiply-adds and bytes of memory a second, measured once."""
+"""What the machine can do at most: multiply-adds and bytes of memory a second, measured."""
 
 from __future__ import annotations
 
 import json
 import time
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -32,14 +33,22 @@ class Limits(NamedTuple):
 
 
 def measure_limits() -> Limits:
-    """The limits for this machine and number of threads: kept on disk, else measured in 0.2 s."""
-    name = cache.name_of("m", f"limits {machine().fingerprint} {get_num_threads()}")
+    """The limits for this machine and number of threads: the best of all measurements so far.
+
+    A process measures for a quarter of a second, once; the best is kept on disk, since other
+    work on the machine makes a measurement too low and nothing makes it too high.
+    """
+    return _limits_of(get_num_threads())
+
+
+@lru_cache
+def _limits_of(threads: int) -> Limits:
+    name = cache.name_of("m", f"limits {machine().fingerprint} {threads}")
     place = cache.store()
     entry = place.read(name) if place is not None else None
-    if entry is not None:
-        return Limits(*json.loads(entry[1]))
-    found = Limits(_operations(), _bytes())
-    if place is not None:
+    known = Limits(*json.loads(entry[1])) if entry is not None else Limits(0, 0)
+    found = Limits(max(_operations(), known.operations), max(_bytes(), known.nbytes))
+    if place is not None and found != known:
         place.write([name], json.dumps(found).encode())
     return found
 
