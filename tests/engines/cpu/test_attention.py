@@ -32,6 +32,7 @@ CASES = {
     "heads": Case((2, 3), 64, 64, 32, 32),
     "ragged": Case((3,), 37, 131, 20, 17),
     "one query": Case((2, 2), 1, 300, 64, 64),
+    "two queries": Case((3,), 2, 41, 9, 50),
     "one key": Case((4,), 33, 1, 5, 70),
     "one number": Case((2,), 18, 40, 1, 1),
     "keys in parts": Case((2,), 150, 700, 33, 40),
@@ -109,7 +110,7 @@ def test_agrees_with_the_reference(case, causal, mask):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
-@pytest.mark.parametrize("case", ["small", "heads", "ragged", "keys in parts"])
+@pytest.mark.parametrize("case", ["small", "two queries", "heads", "ragged", "keys in parts"])
 def test_other_dtypes(case, dtype):
     for mask in MASKS:
         made = operands(CASES[case], dtype, mask)
@@ -144,8 +145,9 @@ def repeated(node):
 @pytest.mark.parametrize("view", [backwards, turned, repeated])
 @pytest.mark.parametrize("mask", MASKS)
 def test_views_are_read_in_place(view, mask):
-    made = operands(Case((2, 3), 30, 40, 12, 20), "float32", mask)
-    assert_agree(made, "float32", view=view)
+    for queries in (30, 1):
+        made = operands(Case((2, 3), queries, 40, 12, 20), "float32", mask)
+        assert_agree(made, "float32", view=view)
 
 
 def test_heads_of_one_projection():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from rushlight.engines.cpu.arrange import Tile, tile_of
 from rushlight.engines.cpu.attention.forward import Forward
 from rushlight.engines.cpu.attention.gradient import PANELS, Gradient, Parts
+from rushlight.engines.cpu.attention.single import Single
 from rushlight.engines.cpu.attention.slots import Slot, Structure
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.builder import Function
@@ -18,6 +19,8 @@ _CHUNKS = 16
 _MOST_QUERIES, _LEAST_PANELS = 256, 4
 _MOST_KEYS, _LEAST_KEYS = 512, 128
 _BLOCK, _GRADIENT_BLOCK = 256, 128
+_FEW_QUERIES = 2
+PANELLED, SINGLE = "in panels", "single"
 WHOLE, IN_PARTS = "whole", "in parts"
 
 
@@ -33,12 +36,16 @@ class Attention(NamedTuple):
 
     def arrange(self, *sizes: int) -> Arrangement:
         """Cut the queries of each batch element."""
-        return _arrange_forward(tile_of(self.structure.dtype), *sizes)
+        tile, structure = tile_of(self.structure.dtype), self.structure
+        if sizes[1] <= _FEW_QUERIES and not structure.causal:
+            return _arrange_single(tile, *sizes)
+        return _arrange_forward(tile, *sizes)
 
     def requests(self, variant: str) -> list[Request]:
         """The one kernel."""
         structure = self.structure
-        return [(("attention", structure), lambda f: Forward(f, structure).emit())]
+        code = Single if variant == SINGLE else Forward
+        return [(("attention", structure, variant), lambda f: code(f, structure).emit())]
 
 
 class AttentionGradient(NamedTuple):
@@ -97,7 +104,19 @@ def _arrange_forward(
     counts = [rows * size, rows, rows, (rows + tile.rows) * values_pitch, panel]
     counts += [high * panel, high * panel, high * size_pitch, high * values_pitch]
     numbers = batch, queries, keys, size, values, parts, part, block
-    return Arrangement("", (batch * parts,), numbers, 0, _scratch_bytes(tile, counts))
+    return Arrangement(PANELLED, (batch * parts,), numbers, 0, _scratch_bytes(tile, counts))
+
+
+@lru_cache(maxsize=4096)
+def _arrange_single(
+    tile: Tile, batch: int, queries: int, keys: int, size: int, values: int
+) -> Arrangement:
+    block, panel = min(_BLOCK, keys), tile.columns
+    size_pitch, values_pitch = _rounded(size, panel), _rounded(values, panel)
+    high = block + tile.rows
+    counts = [size_pitch, values_pitch, keys + _BLOCK, high * size_pitch, high * values_pitch]
+    numbers = batch, queries, keys, size, values, 1, queries, block
+    return Arrangement(SINGLE, (batch * queries,), numbers, 0, _scratch_bytes(tile, counts))
 
 
 @lru_cache(maxsize=4096)
