@@ -52,6 +52,14 @@ def strides_of(sizes: Sizes) -> Sizes:
     return tuple([prod(sizes[axis + 1 :]) for axis in range(len(sizes))])
 
 
+def covered(structure: Structure, counts: Sizes) -> Sizes:
+    """What windows with so many places cover, the last size rounded up to whole vectors."""
+    axes = zip(counts, structure.stride, structure.size, structure.dilation, strict=True)
+    sizes = [(count - 1) * s + (k - 1) * d + 1 for count, s, k, d in axes]
+    sizes[-1] = rounded(sizes[-1], structure.tile.lanes)
+    return tuple(sizes)
+
+
 def padded_rows(tile: Tile, rows: np.ndarray, fill: int) -> tuple[np.ndarray, int, int]:
     """Rows of a product with some to spare, so that whole tiles cover them."""
     tall, short = tiles_of(tile, len(rows))
@@ -215,11 +223,7 @@ class _DirectFilter:
         self.structure, self.extent, self.tile = structure, extent, structure.tile
         self.panels = divided(extent.outputs, self.tile.columns)
         self.find_blocks()
-        counts = (self.rows, *extent.counts[1:])
-        axes = zip(counts, structure.stride, structure.size, structure.dilation, strict=True)
-        sizes = [(count - 1) * s + (k - 1) * d + 1 for count, s, k, d in axes]
-        sizes[-1] = rounded(sizes[-1], self.tile.lanes)
-        self.window = tuple(sizes)
+        self.window = covered(structure, (self.rows, *extent.counts[1:]))
         self.divide()
 
     def find_blocks(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from rushlight.engines.cpu.arrange import tiles_of
-from rushlight.engines.cpu.convolution.arrange_direct import offsets, strides_of
+from rushlight.engines.cpu.convolution.arrange_direct import covered, offsets, strides_of
 from rushlight.engines.cpu.convolution.few import Number
 from rushlight.engines.cpu.convolution.finish import turned_size
 from rushlight.engines.cpu.convolution.shape import (
@@ -14,7 +14,6 @@ from rushlight.engines.cpu.convolution.shape import (
     Structure,
     divided,
     numbers,
-    rounded,
     triple,
 )
 from rushlight.engines.cpu.convolution.slots import FIRST_ARRANGED
@@ -44,10 +43,7 @@ def has_few_places(structure: Structure, extent: Extent) -> bool:
 def arrange_few(structure: Structure, extent: Extent) -> Arrangement:
     """Blocks of channels to pack, and blocks of output channels to compute."""
     tile, n = structure.tile, Number
-    axes = zip(extent.counts, structure.stride, structure.size, structure.dilation, strict=True)
-    sizes = [(count - 1) * s + (k - 1) * d + 1 for count, s, k, d in axes]
-    sizes[-1] = rounded(sizes[-1], tile.lanes)
-    window = tuple(sizes)
+    window = covered(structure, extent.counts)
     pitches = strides_of(window)
     strided = tuple([s * p for s, p in zip(structure.stride, pitches, strict=True)])
     dilated = tuple([d * p for d, p in zip(structure.dilation, pitches, strict=True)])

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from rushlight.engines.cpu.convolution.arrange_direct import offsets, strides_of
+from rushlight.engines.cpu.convolution.arrange_direct import covered, offsets, strides_of
 from rushlight.engines.cpu.convolution.narrow import Number
 from rushlight.engines.cpu.convolution.narrow_filter import Number as FilterNumber
 from rushlight.engines.cpu.convolution.shape import (
@@ -39,20 +39,16 @@ def is_narrow(structure: Structure, extent: Extent) -> bool:
         if set(structure.stride) != {1}:
             return False
     turned = extent.turned() if structure.kind == INPUT else extent
-    copied = turned.channels * prod(window_of(structure, turned.counts, structure.stride))
+    copied = turned.channels * prod(window_of(structure, turned.counts))
     if outputs > _MOST_OUTPUTS or copied > _LARGEST_COPY:
         return False
     return outputs == 1 or 2 * turned.counts[-1] >= structure.tile.lanes
 
 
-def window_of(structure: Structure, counts: Sizes, stride: Sizes) -> Sizes:
+def window_of(structure: Structure, counts: Sizes) -> Sizes:
     """The sizes of the copy of a channel; rows have room for whole vectors of the result."""
-    lanes = structure.tile.lanes
-    counts = (*counts[:-1], rounded(counts[-1], lanes))
-    axes = zip(counts, stride, structure.size, structure.dilation, strict=True)
-    sizes = [(count - 1) * s + (k - 1) * d + 1 for count, s, k, d in axes]
-    sizes[-1] = rounded(sizes[-1], lanes)
-    return tuple(sizes)
+    counts = (*counts[:-1], rounded(counts[-1], structure.tile.lanes))
+    return covered(structure, counts)
 
 
 def _filter_offsets(structure: Structure, extent: Extent) -> np.ndarray:
@@ -71,7 +67,7 @@ class _Narrow:
         self.turned = structure.kind == INPUT
         self.structure = structure
         self.extent = extent = extent.turned() if self.turned else extent
-        self.window = window_of(structure, extent.counts, structure.stride)
+        self.window = window_of(structure, extent.counts)
         pitches = strides_of(self.window)
         strided = tuple([s * p for s, p in zip(structure.stride, pitches, strict=True)])
         dilated = tuple([d * p for d, p in zip(structure.dilation, pitches, strict=True)])

@@ -8,6 +8,7 @@ and the direct way everywhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from rushlight.engines.cpu.build import Request
@@ -61,11 +62,11 @@ class Convolving(NamedTuple):
 
     def arrange(self, *sizes: int) -> Arrangement:
         """Choose the way and divide the work."""
-        structure, rank = self.structure, self.structure.rank
+        rank = self.structure.rank
         lengths, counts = sizes[4 : 4 + rank], sizes[4 + rank :]
         images, groups, channels, outputs = sizes[:4]
         extent = Extent(images, groups, channels, outputs, lengths, counts)
-        return _way(structure, extent)(structure, extent)
+        return _arranged(self.structure, extent)
 
     def requests(self, variant: str) -> list[Request]:
         """The kernels of a variant."""
@@ -92,6 +93,12 @@ class Convolving(NamedTuple):
             return [few.pack_request(dtype, rank), few.compute_request(dtype, prepare, key)]
         packing = direct.filter_request(dtype)
         return [packing, direct.compute_request(dtype, rank, prepare, key)]
+
+
+@lru_cache(maxsize=512)
+def _arranged(structure: Structure, extent: Extent) -> Arrangement:
+    """Layers of a network often have sizes in common."""
+    return _way(structure, extent)(structure, extent)
 
 
 def _way(structure: Structure, extent: Extent) -> Callable[[Structure, Extent], Arrangement]:
