@@ -31,6 +31,7 @@ _MOST_COLUMNS_READ_ONCE = 16 << 10
 _OWN_CHUNK_WORK = 200_000
 _PACK_GROUP = 16 << 10
 _TILES_IN_BLOCK = 20
+_TILES_IN_NARROW_BLOCK, _MOST_PANELS_OF_NARROW = 8, 16
 
 
 class Slot(IntEnum):
@@ -108,6 +109,11 @@ def tiles_of(tile: Tile, rows: int) -> tuple[int, int]:
     return best
 
 
+def _is_narrow(tiles: int, panels: int) -> bool:
+    """Whether blocks of rows alone are work enough, each with all columns."""
+    return panels <= _MOST_PANELS_OF_NARROW and tiles > 2 * _TILES_IN_BLOCK
+
+
 def _variant(batch: int, tile: Tile, tiles: int, panels: int, depth: int) -> str:
     columns, rows = panels * tile.columns * depth, tiles * tile.rows * depth
     work = rows * panels * tile.columns
@@ -117,6 +123,8 @@ def _variant(batch: int, tile: Tile, tiles: int, panels: int, depth: int) -> str
         return ALONE  # packing rows apart is not worth while where they are used but once
     if tiles <= 2 * _TILES_IN_BLOCK and rows <= _MOST_ROWS_IN_CACHE and panels >= 8:
         return ROWS_SHARED
+    if _is_narrow(tiles, panels) and depth > _MOST_DEPTH_BLOCK:
+        return COLUMNS_SHARED  # rows are used by one block alone: they need not go through memory
     return BOTH_SHARED if batch * rows <= _MOST_SHARED_ROWS else COLUMNS_SHARED
 
 
@@ -133,6 +141,8 @@ def _blocks(
         rows = 1
         most = _MOST_COLUMNS_IN_CACHE if tiles > 1 else _MOST_COLUMNS_READ_ONCE
         wanted = max(wanted, _divided(panels * panel, most))
+    if variant == COLUMNS_SHARED and _is_narrow(tiles, panels):
+        return _divided(tiles, _TILES_IN_NARROW_BLOCK), 1
     columns = min(panels, max(1, _divided(wanted, rows * batch)))
     if variant == COLUMNS_SHARED:  # each block of columns packs the rows anew
         columns = min(columns, _divided(panels, 8))
