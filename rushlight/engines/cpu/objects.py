@@ -35,11 +35,9 @@ _IN_MEMORY = 2
 _GLOBAL = 1
 _DISTANCES = (2, 4)  # R_X86_64_PC32 and R_X86_64_PLT32
 _ADDRESS = 1  # R_X86_64_64
-_READ_AND_RUN = 5
+_FAILED = ctypes.c_void_p(-1).value
 
-IS_SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64"
-
-_loaded: list[mmap.mmap] = []  # owns the memory of the code, for the life of the process
+IS_SUPPORTED = sys.platform == "linux" and platform.machine() == "x86_64" and sys.maxsize > 1 << 32
 
 
 class _Section(NamedTuple):
@@ -70,22 +68,24 @@ def load_object(code: bytes) -> dict[str, int] | None:
     homes = np.array(places, np.int64)[np.minimum(table["section"], len(places) - 1)]
     known = (table["section"] > 0) & (table["section"] < len(places)) & (homes >= 0)
     targets = homes + table["value"].astype(np.int64)
-    memory = mmap.mmap(-1, total, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    base = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    base = _reserve(total)
+    if not base:
+        return None
+    image = np.frombuffer((ctypes.c_uint8 * total).from_address(base), np.uint8)
     for section, place in zip(sections, places, strict=True):
         if place >= 0:
-            memory[place : place + section.nbytes] = _content(code, section)
+            image[place : place + section.nbytes] = np.frombuffer(
+                code, np.uint8, section.nbytes, section.offset
+            )
     for section in sections:
         if section.kind == _RELOCATIONS and places[section.info] >= 0:
             rows = np.frombuffer(
                 code, _RELOCATION, section.nbytes // _RELOCATION.itemsize, section.offset
             )
-            image = np.frombuffer(memory, np.uint8)
             if not _relocate(image, rows, places[section.info], targets, known, base):
                 return None
     if _protect(base, total):
         return None
-    _loaded.append(memory)
     names = _content(code, sections[symbols.link])
     public = known & (table["info"] >> 4 >= _GLOBAL)
     return {
@@ -150,11 +150,21 @@ def _write(image: np.ndarray, places: np.ndarray, values: np.ndarray) -> None:
     image[places[:, None] + np.arange(size)] = values.view(np.uint8).reshape(-1, size)
 
 
+def _reserve(nbytes: int) -> int:
+    """New memory that nobody gives back: threads may run what is in it until the process ends."""
+    reserve = ctypes.CDLL(None).mmap
+    reserve.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
+    reserve.restype = ctypes.c_void_p
+    kind = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    address = reserve(None, nbytes, mmap.PROT_READ | mmap.PROT_WRITE, kind, -1, 0)
+    return 0 if address in (None, _FAILED) else address
+
+
 def _protect(address: int, nbytes: int) -> bool:
     """Make memory executable and no longer writable; whether it failed."""
     protect = ctypes.CDLL(None).mprotect
     protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return protect(address, nbytes, _READ_AND_RUN) != 0
+    return protect(address, nbytes, mmap.PROT_READ | mmap.PROT_EXEC) != 0
 
 
 def _text_at(names: bytes, start: int) -> str:
