@@ -171,22 +171,20 @@ def tanh(f: Function, x: Value) -> Value:
     return f.select(x.is_nan(), x, result)
 
 
-_ERF_FAR = (-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2)
-_ERF_FAR += (-1.06777877e-1, -6.34846687e-1, -1.28717512e-1)
-_ERF_NEAR = (-5.96761703e-4, 4.99119423e-3, -2.67681349e-2)
-_ERF_NEAR += (1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
+# erf(x) / x as a quotient of polynomials in x * x, up to where it is 1
+_ERF_END = 3.925
+_ERF_ABOVE = (2.046000645350432e-06, 2.848262374754995e-04, 3.7721109110862017e-03)
+_ERF_ABOVE += (5.2767910063266754e-02, 1.9058458507061005e-01, 1.1283791065216064)
+_ERF_BELOW = (3.8046593545004725e-05, 1.1637374991551042e-03, 1.4982321299612522e-02)
+_ERF_BELOW += (1.1417876929044724e-01, 5.022339224815369e-01, 1.0)
 
 
 def erf(f: Function, x: Value) -> Value:
     """The error function."""
-    size, square = f.absolute(x), x * x
-    near = f.fma(polynomial(f, square, _ERF_NEAR), x, x)
-    limited = f.select(size < 4.0, size, f.like(4.0, x))
-    exponent = f.fma(polynomial(f, limited, _ERF_FAR), limited, -limited)
-    r, n = _reduced(f, exponent)
-    power = _power_of_two(n)
-    far = 1.0 - f.fma(power, _exp_minus_one(f, r), power)
-    result = f.select(size > 0.927734375, f.copysign(far, x), near)
+    limited = clamp(f, x, -_ERF_END, _ERF_END)
+    square = limited * limited
+    above, below = polynomial(f, square, _ERF_ABOVE), polynomial(f, square, _ERF_BELOW)
+    result = clamp(f, limited * above / below, -1.0, 1.0)
     return f.select(x.is_nan(), x, result)
 
 

@@ -20,14 +20,14 @@ from collections.abc import Callable
 
 from rushlight.engines.cpu.arithmetic import Variable
 from rushlight.engines.cpu.builder import Function
-from rushlight.engines.cpu.kernel import CHUNKS, NEXT, PARTS, Kernel
+from rushlight.engines.cpu.crossings import Tiles, is_crossed
+from rushlight.engines.cpu.kernel import CHUNKS, PARTS, Kernel
 from rushlight.engines.cpu.steps import (
     ONCE,
     OUTER,
     ROW,
     Steps,
     Vector,
-    accesses,
     combined,
     identity,
     widened,
@@ -38,7 +38,6 @@ from rushlight.graph.dtype import int64
 REDUCTION_LANES = 32
 _COLUMN_VECTORS = 4
 _ROW_BLOCK = 128
-_TILE_ROWS, _TILE_COLUMNS = 16, 64
 
 Span = tuple[Value, Value]
 
@@ -125,8 +124,8 @@ class Map(Form):
             high = f.select(high < size, high, size)
             self.row(every, known, {}, low * steps.lanes, high)
             return
-        if self.is_crossed():
-            self.run_tiles(every, known, size)
+        if is_crossed(self):
+            Tiles(self, every, known, size).emit()
             return
         low, high = self.part_of(self.count(rows), f.chunk, self.chunks)
         with f.loop(low, high) as row:
@@ -134,34 +133,6 @@ class Map(Form):
             inside = dict(known)
             steps.compute(every, inside, counters, None, (ROW,))
             self.row(every, inside, counters, f.constant(0, int64), size)
-
-    def is_crossed(self) -> bool:
-        """Whether something is read along the rows that is written along the columns."""
-        *_, row, column = self.kept
-        return any(
-            access.strides[row] == NEXT and access.strides[column] >= 0
-            for access in accesses(self.kernel)
-        )
-
-    def run_tiles(self, every: list[int], known: dict, size: Value) -> None:
-        """Go through tiles, so that what is read across stays in the nearest cache."""
-        f, steps = self.f, self.steps
-        *outside, crossed = self.kept[:-1]
-        count = steps.sizes[crossed]
-        blocks = (count + (_TILE_ROWS - 1)) // _TILE_ROWS
-        low, high = self.part_of(self.count(outside) * blocks, f.chunk, self.chunks)
-        with f.loop(low, high) as unit:
-            counters = self.split(unit // blocks, outside)
-            first = (unit % blocks) * _TILE_ROWS
-            last = first + _TILE_ROWS
-            last = f.select(last < count, last, count)
-            with f.loop(0, size, _TILE_COLUMNS) as column:
-                end = column + _TILE_COLUMNS
-                end = f.select(end < size, end, size)
-                with f.loop(first, last) as row:
-                    within, inside = {**counters, crossed: row}, dict(known)
-                    steps.compute(every, inside, within, None, (ROW,))
-                    self.row(every, inside, within, column, end)
 
     def row(self, every: list[int], known: dict, counters: dict, low: Value, high: Value) -> None:
         """The vectors of one row."""

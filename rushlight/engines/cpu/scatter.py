@@ -31,7 +31,7 @@ from rushlight.engines.cpu.trace import Tracer, Wide
 from rushlight.engines.cpu.values import HALVES, Value
 from rushlight.graph.dtype import float32
 
-_BLOCK = 64
+_BLOCK = 256
 _COMBINE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 
 
@@ -202,7 +202,7 @@ class Scatter(Form):
                 self.write(value, pointer, vector)
 
             if self.inner:
-                self.vectors(*self.span, 1, body)
+                self.vectors(*self.span, 2, body)
             else:
                 self.write(inside[self.op.inputs[0]], pointer, None)
 

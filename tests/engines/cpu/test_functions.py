@@ -15,7 +15,7 @@ NUMPY |= SPECIAL
 NUMPY |= {name: getattr(np, f"arc{name[1:]}") for name in ("asin", "acos", "atan")}
 NUMPY |= {name: getattr(np, f"arc{name[1:]}") for name in ("asinh", "acosh", "atanh")}
 TWO_OPERANDS = ("pow", "atan2")
-BOUNDS = {"expm1": 2.0, "tanh": 2.6, "log10": 2.0}
+BOUNDS = {"erf": 5.2, "expm1": 2.0, "tanh": 2.6, "log10": 2.0}
 BOUNDS |= {"tan": 2.2, "sinh": 2.2, "cosh": 2.0, "asinh": 2.0, "acosh": 2.5}
 
 # extended precision is what NumPy's longdouble has on x86, but not everywhere
