@@ -85,11 +85,15 @@ def _to_odd(value: Value) -> Value:
 def round_half(value: Value) -> Value:
     """A float32 register marked float16 or bfloat16, rounded to that dtype's nearest even."""
     narrow = narrow_half(value)
-    return widen_half(narrow, value.dtype)
+    rounded = widen_half(narrow, value.dtype)
+    rounded.narrow = narrow
+    return rounded
 
 
 def narrow_half(value: Value) -> Value:
     """The 16 bits to store for a float16 or bfloat16 value, as uint16."""
+    if value.narrow is not None:
+        return value.narrow
     wide = value.retyped(float32)
     if value.dtype is bfloat16:
         return _narrow_bfloat16(wide)

@@ -10,7 +10,7 @@ as float32 and rounded.  What `EMITTED` does not name has no code here: a host s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rushlight.engines.cpu import angles, doubles, inverses, powers, special
 from rushlight.engines.cpu.builder import Function
@@ -42,13 +42,24 @@ def _scaled(x: Value, exponent: Value) -> Value:
     return (x * _power_of_two(half)) * _power_of_two(exponent - half)
 
 
+def _paired(f: Function, x: Value, square: Value, coefficients: Sequence[float]) -> Value:
+    """A polynomial by Horner's rule in x * x, each coefficient a pair: half as long a chain."""
+    start = len(coefficients) % 2
+    result = f.like(coefficients[0], x) if start else None
+    for i in range(start, len(coefficients), 2):
+        pair = f.fma(x, coefficients[i], f.like(coefficients[i + 1], x))
+        result = pair if result is None else f.fma(result, square, pair)
+    return result
+
+
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3)
 _EXP += (4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 
 
 def _exp_minus_one(f: Function, r: Value) -> Value:
     """exp(r) - 1 for |r| <= ln(2) / 2."""
-    return f.fma(polynomial(f, r, _EXP), r * r, r)
+    square = r * r
+    return f.fma(_paired(f, r, square, _EXP), square, r)
 
 
 def _reduced(f: Function, x: Value) -> tuple[Value, Value]:
@@ -111,7 +122,7 @@ def _special_logarithms(f: Function, x: Value, result: Value) -> Value:
 def _log_terms(f: Function, m: Value) -> tuple[Value, Value]:
     """log(1 + m) - m in two parts: the cubic and higher terms, and -m * m / 2's m * m."""
     square = m * m
-    return polynomial(f, m, _LOG) * m * square, square
+    return _paired(f, m, square, _LOG) * m * square, square
 
 
 def log(f: Function, x: Value) -> Value:
@@ -183,7 +194,8 @@ def erf(f: Function, x: Value) -> Value:
     """The error function."""
     limited = clamp(f, x, -_ERF_END, _ERF_END)
     square = limited * limited
-    above, below = polynomial(f, square, _ERF_ABOVE), polynomial(f, square, _ERF_BELOW)
+    fourth = square * square
+    above, below = (_paired(f, square, fourth, c) for c in (_ERF_ABOVE, _ERF_BELOW))
     result = clamp(f, limited * above / below, -1.0, 1.0)
     return f.select(x.is_nan(), x, result)
 

@@ -137,7 +137,11 @@ def _memory_dtype(dtype: DType) -> DType:
 def _from_memory(stored: Value, dtype: DType) -> Value:
     if dtype is bool_:
         return stored.differs(0)
-    return casts.widen_half(stored, dtype) if dtype in HALVES else stored.retyped(dtype)
+    if dtype not in HALVES:
+        return stored.retyped(dtype)
+    value = casts.widen_half(stored, dtype)
+    value.narrow = stored
+    return value
 
 
 def _to_memory(value: Value) -> Value:

@@ -63,7 +63,7 @@ def constant_text(value: bool | int | float, dtype: DType, lanes: int = 1) -> st
 class Value:
     """A number, a vector of numbers or a pointer that the built code computes."""
 
-    __slots__ = ("dtype", "function", "lanes", "name")
+    __slots__ = ("dtype", "function", "lanes", "name", "narrow")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, function: Function, dtype: DType, lanes: int, name: str):
@@ -71,6 +71,8 @@ class Value:
         self.dtype = dtype
         self.lanes = lanes
         self.name = name
+        self.narrow: Value | None = None
+        """The 16 bits that a float16 or bfloat16 value was just rounded to."""
 
     def __repr__(self) -> str:
         return f"{self.typed} : {self.dtype.name}"
