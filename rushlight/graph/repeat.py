@@ -1,8 +1,9 @@
 """Recording again what was recorded before, without going through it again.
 
-`repeated(function, nodes, arguments)` does what `function(*nodes, *arguments)` does.  The second
-time for these specs and arguments, the function is traced: it runs on stand-ins for the nodes, and
-the primitives that it records are kept.  From then on they are recorded at once, as one fragment.
+`repeated(function, nodes, arguments)` does what `function(*nodes, *arguments)` does.  When these
+specs and arguments come again in a later step, the function is traced: it runs on stand-ins for the
+nodes, and the primitives that it records are kept.  From then on they are recorded at once, as one
+fragment.
 So what a function records must depend on specs and arguments alone.  A function that reads values,
 draws random numbers or writes in place cannot be traced; it simply runs each time.
 """
@@ -85,24 +86,27 @@ class Repetition:
         return self.words is not None and self.words != repr(arguments)
 
 
-_NEW, _SEEN = object(), object()
 _known: dict[tuple, Any] = {}
 
 
 def look_up(known: dict[tuple, Any], key: tuple, find: Callable[..., Any], *arguments: Any) -> Any:
-    """What `find(*arguments)` returned for this key; None at first, since most keys come once."""
+    """What `find(*arguments)` returned for this key; None until something was computed since.
+
+    So sizes that come in one step only cost no more than the step itself.
+    """
     try:
-        found = known.get(key, _NEW)
+        found = known.get(key)
     except TypeError:  # something in the key has no hash
         return None
-    if found is _NEW:
+    if type(found) is int:  # how much was computed when the key came first
+        if found == recorder().recorded:
+            return None
+        found = known[key] = find(*arguments) or False
+    elif found is None:
         if len(known) >= _MOST_KNOWN:
             known.clear()
-        known[key] = _SEEN
-        return None
-    if found is _SEEN:
-        found = known[key] = find(*arguments)
-    return found
+        known[key] = recorder().recorded
+    return found or None
 
 
 def repeated(function: Callable[..., Any], nodes: list[Node], arguments: tuple = ()) -> Any:
