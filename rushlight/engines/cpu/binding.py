@@ -263,9 +263,14 @@ class Bound:
         tables = self.tables
         self.block[tables.slot_of_size] = values[tables.size_of_slot]
         offsets = values[tables.offset_of_pointer] * tables.itemsizes
-        self.offset_tables = [(slot, _table(runs, values)) for slot, runs in tables.tables]
-        for slot, table in self.offset_tables:
-            self.block[slot] = table.ctypes.data
+        self.offset_tables: dict[tuple, tuple[np.ndarray, int]] = {}
+        known = values.tolist()
+        for slot, runs in tables.tables:
+            steps = tuple([tuple([known[i] for part in run for i in part]) for run in runs])
+            if steps not in self.offset_tables:  # those of equal layers are equal
+                table = _table(runs, known)
+                self.offset_tables[steps] = table, table.ctypes.data
+            self.block[slot] = self.offset_tables[steps][1]
         places = [0 if p[2] is None else self.offsets[p[2]] for p in tables.pointers]
         self.pointer_offsets = offsets + np.array(places, np.int64)
 
@@ -319,7 +324,7 @@ class Bound:
             self.doubles[slot] = numbers[number]
 
 
-def _table(runs: list, values: np.ndarray) -> np.ndarray:
+def _table(runs: list, values: list[int]) -> np.ndarray:
     """Offsets of all steps of some runs, one column for each run."""
     columns = []
     for sizes, strides in runs:
@@ -328,7 +333,7 @@ def _table(runs: list, values: np.ndarray) -> np.ndarray:
             steps = np.arange(values[size]) * values[stride]
             offsets = (offsets[:, None] + steps).ravel()
         columns.append(offsets)
-    return np.ascontiguousarray(np.stack(columns, axis=1))
+    return np.ascontiguousarray(np.array(columns).T)
 
 
 def wrapped(number: Any) -> int:

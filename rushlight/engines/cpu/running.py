@@ -59,6 +59,7 @@ class _Lists:
 
     def __init__(self, bound: Bound):
         self.bound, self.made = bound, []
+        self.block = bound.block.ctypes.data
         self.begin()
 
     def begin(self) -> None:
@@ -70,7 +71,7 @@ class _Lists:
         bound, inherited = self.bound, self.bound.tables.plan.inherited
         if self.limit is None and any(storage in inherited for storage in step.writes):
             self.limit = len(self.rows) + 1
-        arguments = bound.block.ctypes.data + 8 * bound.tables.starts[position]
+        arguments = self.block + 8 * bound.tables.starts[position]
         for address, chunks in zip(addresses, bound.chunks[position], strict=True):
             self.rows.append((address, arguments, chunks))
             self.steps.append(position)
