@@ -43,6 +43,7 @@ class Watcher:
         self.spans: list[Span] = []
         self.launches: list[Any] = []
         self.origins = Origins([], [], [])
+        self.range = ""  # in which the scan that runs was recorded
         self.own_time = 0  # of the profile itself, while the program records
         self._local = threading.local()
 

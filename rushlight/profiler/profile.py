@@ -151,7 +151,7 @@ class profile:  # noqa: N801 - PyTorch's name
     def _events(self, launch: Any) -> list[KernelEvent]:
         """The steps of a native list; several kernels of one step are one event."""
         parts: dict[int, list] = {}
-        for row, at in enumerate(launch.item.steps):
+        for row, at in enumerate(launch.steps):
             for thread, times in enumerate(launch.records[:, row].tolist()):
                 begin, end, busy, chunks = times
                 if chunks:

@@ -234,6 +234,19 @@ def test_all_threads_are_watched():
     assert "matmul" in {event.name for event in prof.kernels()}
 
 
+def test_each_step_of_a_scan_is_an_event():
+    weight, xs = rl.rand(64, 64) / 64, rl.rand(20, 8, 64)
+    rl.sync()
+    with profile() as prof, record_function("loop"):
+        rl.scan(lambda c, x: ((c @ weight + x).tanh(), c), rl.zeros(8, 64), xs)[0].tolist()
+    events = [event for event in prof.kernels() if event.name.startswith("scan: ")]
+    assert len(events) >= 20
+    assert len(events) % 20 == 0
+    assert {event.range for event in events} == {"loop"}
+    assert sum(event.operations for event in events) >= 20 * 2 * 8 * 64 * 64
+    assert "scan: contract" in prof.table(row_limit=-1)
+
+
 def test_wrong_activities():
     with pytest.raises(TypeError, match="Expected activities of ProfilerActivity"):
         profile(activities=["cpu"])

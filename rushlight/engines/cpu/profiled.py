@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from time import perf_counter_ns
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +16,9 @@ from rushlight.engines.cpu.pool import get_num_threads, run_list
 from rushlight.engines.cpu.running import NativeList, Run
 from rushlight.graph import timing
 from rushlight.graph.timing import Origins, span
+
+if TYPE_CHECKING:
+    from rushlight.engines.cpu.scan_binding import BodyBound
 
 _FREE = {"load", "literal", "number", "iota", "lookup", "write", "partials", "random_bits"}
 """Steps of a kernel that compute nothing."""
@@ -35,11 +40,21 @@ class Facts(NamedTuple):
 class Launch(NamedTuple):
     """A native list that ran: for each thread and row first begin, last end, busy and chunks."""
 
-    item: NativeList
+    steps: Sequence[int]
+    """For each row, which step it is part of."""
     facts: dict[int, Facts]
     records: np.ndarray
     begin: int
     end: int
+
+
+def timed(where: tuple[int, int, bool, int]) -> tuple[np.ndarray, int, int]:
+    """Run a list; gives its records, and when it began and ended."""
+    records = np.zeros((get_num_threads(), where[1], 4), np.int64)
+    begin = perf_counter_ns()
+    with span("launch"):
+        run_list(*where, records.ctypes.data)
+    return records, begin, perf_counter_ns()
 
 
 class ProfiledRun(Run):
@@ -47,21 +62,49 @@ class ProfiledRun(Run):
 
     def launch(self, item: NativeList) -> None:
         """Run a list with times."""
-        threads = get_num_threads()
-        records = np.zeros((threads, item.count, 4), np.int64)
-        begin = perf_counter_ns()
-        with span("launch"):
-            where = item.address, item.count, item.is_serial, item.limit
-            run_list(*where, records.ctypes.data)
+        found = timed((item.address, item.count, item.is_serial, item.limit))
         watcher = timing.watcher
         if watcher is not None:
             facts = {at: facts_of(self.bound, at, watcher.origins) for at in set(item.steps)}
-            watcher.launches.append(Launch(item, facts, records, begin, perf_counter_ns()))
+            watcher.launches.append(Launch(item.steps, facts, *found))
 
     def run_host(self, step: HostStep) -> None:
-        """Let NumPy compute one equation, and tell of it."""
-        with span("host", self.tables.plan.fusion.equation(step.value).primitive.name):
-            super().run_host(step)
+        """Let NumPy compute one equation, or run a scan, and tell of it."""
+        fusion = self.tables.plan.fusion
+        if step.loop is None:
+            with span("host", fusion.equation(step.value).primitive.name):
+                super().run_host(step)
+            return
+        watcher = timing.watcher
+        if watcher is not None:
+            watcher.range = watcher.origins.ranges[step.value - len(fusion.graph.leaves)]
+        super().run_host(step)
+
+
+def run_body(bound: BodyBound, where: tuple[int, int, bool, int]) -> None:
+    """Run a block of steps of a scan with times: each kernel of each step is an event."""
+    found = timed(where)
+    watcher = timing.watcher
+    if watcher is not None:
+        origins = _origins_in(bound, watcher.range)
+        each = [facts_of(bound, position, origins) for position in bound.positions]
+        count = where[1]
+        facts = {row: each[row % len(each)] for row in range(count)}
+        watcher.launches.append(Launch(range(count), facts, *found))
+
+
+def _origins_in(bound: BodyBound, within: str) -> Origins:
+    """Names for the equations of a scan's body: those of their primitives."""
+    graph, specs = bound.tables.plan.fusion.graph, bound.specs
+    names = [f"scan: {equation.primitive.name}" for equation in graph.equations]
+    operations = []
+    for value, equation in enumerate(graph.equations, len(graph.leaves)):
+        each = 1
+        if equation.primitive.family == "contraction":
+            shape = specs[equation.inputs[0]].shape
+            each = 2 * prod([shape[axis] for axis in equation.attributes[2]])
+        operations.append(each * specs[value].size)
+    return Origins(names, [within] * len(names), operations)
 
 
 def facts_of(bound: Bound, position: int, origins: Origins) -> Facts:

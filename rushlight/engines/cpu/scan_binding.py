@@ -81,6 +81,7 @@ class BodyBound(Bound):
         self.blocks = np.zeros((most_steps, width), np.int64)
         prelude: list[tuple[int, int, int]] = []
         rows: list[tuple[int, int, int]] = []
+        self.positions: list[int] = []
         begin = self.block.ctypes.data
         for position, start in enumerate(tables.starts):
             pairs = list(zip(addresses[position], self.chunks[position], strict=True))
@@ -88,6 +89,7 @@ class BodyBound(Bound):
                 prelude.append((pairs[0][0], begin + 8 * start, pairs[0][1]))
                 del pairs[0]
             rows += [(address, 8 * start, chunks) for address, chunks in pairs]
+            self.positions += [position] * len(pairs)
         self.row_count = len(rows)
         every = np.tile(np.array(rows, np.int64).reshape(-1, 3), (most_steps, 1))
         steps = np.repeat(np.arange(most_steps), len(rows))

@@ -18,6 +18,7 @@ import numpy as np
 from rushlight.engines.cpu import host
 from rushlight.engines.cpu.fuse import Fusion
 from rushlight.engines.cpu.scan_binding import BodyBound, BodyTables
+from rushlight.graph import timing
 from rushlight.graph.buffer import ALIGNMENT, Buffer
 from rushlight.graph.program import Binding, EquationError, Graph
 from rushlight.graph.spec import Spec
@@ -118,6 +119,12 @@ def _is_guarded() -> bool:
     return GUARD not in ("", "0")
 
 
+def _run_timed(bound: BodyBound, where: tuple[int, int, bool, int]) -> None:
+    from rushlight.engines.cpu.profiled import run_body
+
+    run_body(bound, where)
+
+
 class _LoopRun:
     """One run of a scan."""
 
@@ -162,7 +169,11 @@ class _LoopRun:
         for begin in range(0, self.length, _BLOCK):
             count = min(_BLOCK, self.length - begin)
             bound.patch_steps(addresses[begin : begin + count])
-            run_list(bound.rows.ctypes.data, count * bound.row_count, bound.is_serial, 1 << 30)
+            where = bound.rows.ctypes.data, count * bound.row_count, bound.is_serial, 1 << 30
+            if timing.watcher is None:
+                run_list(*where)
+            else:
+                _run_timed(bound, where)
         self.finish()
 
     def find_addresses(self, bound: BodyBound) -> np.ndarray:
