@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
+from functools import partial
 from numbers import Number
 from typing import Any, NoReturn
 
@@ -15,7 +17,7 @@ from rushlight.nn.parameter import Parameter
 from rushlight.ops import FUNCTIONS
 from rushlight.ops.recurrent import gru_gates, lstm_gates
 from rushlight.ops.scan import scan
-from rushlight.tensor import Tensor
+from rushlight.tensor import Tensor, modes
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 
@@ -108,7 +110,7 @@ class RNNBase(Module):
     # ------------------------------------------------------------------------------------- checks
     def _check_input(self, input: Tensor) -> None:
         weight = getattr(self, self._all_weights[0][0])
-        if input.dtype != weight.dtype:
+        if input.dtype != weight.dtype and modes.autocast is None:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). "
                 f"Convert input: input.to({weight.dtype}), or convert model: "
@@ -134,14 +136,29 @@ class RNNBase(Module):
 
     # ------------------------------------------------------------------------------------ running
     def _run(self, input: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """All layers over (length, batch, features); states hold those of all layers."""
+        """All layers over (length, batch, features); states hold those of all layers.
+
+        Under `autocast` everything is computed in its dtype.
+        """
+        casting, modes.autocast = modes.autocast, None
+        try:
+            if casting is None:
+                return self._run_layers(input, states, lambda tensor: tensor)
+            lower = partial(casting.cast, dtype=casting.dtype)
+            return self._run_layers(lower(input), lower(states), lower)
+        finally:
+            modes.autocast = casting
+
+    def _run_layers(
+        self, input: Tensor, states: list[Tensor], lower: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         last: list[list[Tensor]] = [[] for _ in states]
         x = input
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(self._directions):
                 place = layer * self._directions + direction
-                weights = [getattr(self, name) for name in self._all_weights[place]]
+                weights = [lower(getattr(self, name)) for name in self._all_weights[place]]
                 first = tuple([state[place] for state in states])
                 carry, output = self._scan(x, first, weights, direction == 1)
                 outputs.append(output)

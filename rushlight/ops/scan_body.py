@@ -10,19 +10,25 @@ from rushlight.autograd.node import AccumulateGrad, Edge, GradNode, edge_of, nex
 from rushlight.graph.node import Node
 from rushlight.graph.spec import Spec
 from rushlight.graph.tracing import Trace, placeholder, tracing
+from rushlight.ops.autocast import Casting
 from rushlight.tensor import Tensor, modes, node_of, wrap
 
 
 @contextlib.contextmanager
 def recording() -> Iterator[list[Node]]:
-    """Record nodes into a list of their own; nobody watches, and no value is looked at."""
-    before = modes.watchers, modes.anomaly
+    """Record nodes into a list of their own; nobody watches, and no value is looked at.
+
+    `autocast` keeps no casts: what is made here is no good outside.
+    """
+    before = modes.watchers, modes.anomaly, modes.autocast
     modes.watchers, modes.anomaly = (), False
+    if modes.autocast is not None:
+        modes.autocast = Casting(modes.autocast.dtype, is_caching=False)
     try:
         with tracing() as nodes:
             yield nodes
     finally:
-        modes.watchers, modes.anomaly = before
+        modes.watchers, modes.anomaly, modes.autocast = before
 
 
 def stand_in(spec: Spec, wants_grad: bool) -> Tensor:

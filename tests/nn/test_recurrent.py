@@ -295,3 +295,13 @@ def test_training_leaves_no_garbage_and_one_program(kind):
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@KIND
+def test_autocast(kind):
+    layer = KINDS[kind](4, 3, 2)
+    with rl.autocast("cpu", dtype=rl.bfloat16):
+        output, _ = layer(rl.randn(5, 2, 4))
+    assert output.dtype == rl.bfloat16
+    output.float().sum().backward()
+    assert all(weight.grad.dtype == rl.float32 for weight in layer.parameters())

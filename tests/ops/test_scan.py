@@ -329,3 +329,16 @@ def test_gradients_of_values_that_depend_on_each_other_are_counted_once():
     for expected in (20 * 0.3**4, 80 * 0.3**3):
         (last,) = grad(last, x, create_graph=True)
         assert last.item() == pytest.approx(expected)
+
+
+def test_autocast_keeps_nothing_of_a_body():
+    weight = rl.rand(3, 3, requires_grad=True)
+    with rl.autocast("cpu", dtype=rl.bfloat16):
+        last, _ = rl.scan(
+            lambda h, x: ((h @ weight).float() + x, None), rl.ones(2, 3), rl.ones(4, 2, 3)
+        )
+        after = rl.ones(2, 3) @ weight
+    (last.sum() + after.float().sum()).backward()
+    alone = rl.ones(2, 3, dtype=rl.bfloat16).float().T @ rl.ones(2, 3)
+    assert weight.grad.shape == alone.shape
+    assert (weight.grad > alone).all()
