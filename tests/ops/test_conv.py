@@ -175,3 +175,45 @@ ERRORS = [
 def test_errors(call, words):
     with pytest.raises(RuntimeError, match=words):
         call()
+
+
+def recorded_filters(compute):
+    """The attributes of the convolutions that are recorded."""
+    from rushlight.graph.recorder import recorder
+
+    rl.sync()
+    held = compute()
+    found = [
+        (node.primitive.name, node.attributes[0].quick)
+        for node in recorder().pending
+        if node.primitive.family == "convolution"
+    ]
+    assert held is not None
+    return found
+
+
+def test_winograd_is_for_recorded_gradients():
+    x, weight = rl.ones(2, 3, 8, 8), rl.ones(4, 3, 3, 3, requires_grad=True)
+
+    def inference():
+        with rl.no_grad():
+            return F.conv2d(x, weight)
+
+    def training():
+        loss = F.conv2d(x, weight).sum()
+        return loss, rl.autograd.grad(loss, weight)
+
+    assert recorded_filters(inference) == [("convolve", False)]
+    assert recorded_filters(training) == [("convolve", True), ("convolve_filter", True)]
+
+
+def test_gradients_by_winograd_are_near_the_direct_ones():
+    x, weight = values(3, 20, 13, 11), values(24, 20, 3, 3) / 14
+    found = {}
+    for dtype in ("float32", "float64"):  # only float32 goes Winograd's way
+        tensors = [rl.tensor(a, dtype=getattr(rl, dtype), requires_grad=True) for a in (x, weight)]
+        y = F.conv2d(*tensors, padding=1)
+        (y * y).sum().backward()
+        found[dtype] = [y.detach().numpy(), *[tensor.grad.numpy() for tensor in tensors]]
+    for single, double in zip(found["float32"], found["float64"], strict=True):
+        assert np.abs(single - double).max() < 3e-4 * double.std()

@@ -143,6 +143,7 @@ QUICK = {
     "groups": case((2, 2, 16, 16), (14, 14), 3, low=1),
     "wide": case((1, 1, 16, 16), (30, 70), 3, low=2),
     "many channels": case((5, 1, 130, 140), (7, 8), 3, low=1),
+    "few tiles and large filters": case((19, 1, 300, 340), (4, 3), 3, low=1),
 }
 
 

@@ -27,6 +27,8 @@ _MOST_PRODUCTS = 0.6
 """Of the products that the direct way takes."""
 _INPUT_NUMBERS = 96 << 10
 """How large the transformed input of a chunk should be."""
+_FEW_TILES, _LARGE_FILTERS, _CHANNELS_EACH = 64, 100_000, 128
+"""With few tiles and large filters, each chunk transforms the filters that it needs."""
 _SUMS_NUMBERS = 320 << 10
 _FEWEST_CHUNKS = 8
 _MOST_PARTS = 16
@@ -92,19 +94,52 @@ def suits_winograd(structure: Structure, extent: Extent) -> bool:
     return not few and tiles * extent.images >= _LEAST_TILES
 
 
+def _tiles(extent: Extent) -> int:
+    """Tiles of results in an image."""
+    return divided(extent.counts[0], RESULTS) * divided(extent.counts[1], RESULTS)
+
+
+def _is_alone(extent: Extent) -> bool:
+    """Whether each chunk takes all tiles of a group, and transforms the filters it needs."""
+    large = extent.channels * extent.outputs >= _LARGE_FILTERS
+    return large and extent.images * _tiles(extent) <= _FEW_TILES
+
+
+def _filter_numbers(extent: Extent, turned: bool) -> dict[int, int]:
+    """How the filters are read, as they are or turned, and the padding that goes with it."""
+    taps, n = TAPS * TAPS, Number
+    if turned:
+        return {
+            n.ALONG_OUTPUTS: taps,
+            n.ALONG_CHANNELS: extent.outputs * taps,
+            n.FIRST_TAP: taps - 1,
+            n.TAP_STEP: -1,
+            n.LOW_BASE: TAPS - 1,
+            n.LOW_SIGN: -1,
+        }
+    return {
+        n.ALONG_OUTPUTS: extent.channels * taps,
+        n.ALONG_CHANNELS: taps,
+        n.TAP_STEP: 1,
+        n.LOW_SIGN: 1,
+    }
+
+
 def arrange_winograd(structure: Structure, extent: Extent) -> Arrangement:
     """The result, or the gradient of the input."""
     turned = structure.kind == INPUT
     if turned:
         extent = extent.turned()
     tile, n = structure.tile, Number
-    tiling = _Tiling(extent, tile.lanes, _INPUT_NUMBERS)
+    alone = _is_alone(extent)
+    size = extent.images * _tiles(extent) * POSITIONS * extent.channels
+    size = size if alone else _INPUT_NUMBERS
+    tiling = _Tiling(extent, tile.lanes, size)
     panels = divided(extent.outputs, tile.columns)
     blocks = extent.groups * tiling.blocks
     panel_blocks = min(panels, divided(_FEWEST_CHUNKS, blocks))
     tall, short = tiles_of(tile, tiling.tiles)
     rows, columns = extent.counts
-    taps = TAPS * TAPS
     values = {
         n.PLACES: rows * columns,
         **tiling.values(n),
@@ -112,24 +147,23 @@ def arrange_winograd(structure: Structure, extent: Extent) -> Arrangement:
         n.PANEL_BLOCKS: panel_blocks,
         n.TALL: tall,
         n.SHORT: short,
-        n.ALONG_OUTPUTS: taps if turned else extent.channels * taps,
-        n.ALONG_CHANNELS: extent.outputs * taps if turned else taps,
-        n.FIRST_TAP: taps - 1 if turned else 0,
-        n.TAP_STEP: -1 if turned else 1,
-        n.LOW_BASE: TAPS - 1 if turned else 0,
-        n.LOW_SIGN: -1 if turned else 1,
+        **_filter_numbers(extent, turned),
+        n.CHANNELS_EACH: _CHANNELS_EACH if alone else 0,
     }
     computed = tall * tile.rows + short * tile.short_rows
     scratch = turned_size(tile)
     scratch += (tiling.rows * RESULTS * columns + tile.lanes) * tile.columns
     scratch += tiling.expanded
     scratch += POSITIONS * (computed * (tiling.depth + tile.columns) + 2 * GAP)
-    filters = POSITIONS * (extent.channels * tile.columns + GAP)
+    channels = _CHANNELS_EACH if alone else extent.channels
+    filters = POSITIONS * (channels * tile.columns + GAP)
+    scratch += filters if alone else 0
+    shared = 0 if alone else extent.groups * panels
     return Arrangement(
         WINOGRAD,
-        (extent.groups * panels, blocks * panel_blocks),
+        (shared, blocks * panel_blocks),
         numbers(FIRST_ARRANGED, values),
-        extent.groups * panels * filters * tile.dtype.itemsize,
+        shared * filters * tile.dtype.itemsize,
         scratch * tile.dtype.itemsize + 4096,
     )
 

@@ -11,13 +11,13 @@ from enum import IntEnum
 
 from rushlight.engines.cpu.arrange import Tile
 from rushlight.engines.cpu.build import Request
-from rushlight.engines.cpu.builder import POINTER, Function
+from rushlight.engines.cpu.builder import POINTER, Function, Module
 from rushlight.engines.cpu.convolution import transforms
 from rushlight.engines.cpu.convolution.expand import emit_channels_last
 from rushlight.engines.cpu.convolution.finish import emit_finish, turned_size
 from rushlight.engines.cpu.convolution.slots import Slot, Values
 from rushlight.engines.cpu.convolution.sums import ALONG, emit_sums
-from rushlight.engines.cpu.convolution.transforms import POSITIONS, RESULTS, SIDE, transform
+from rushlight.engines.cpu.convolution.transforms import POSITIONS, RESULTS, SIDE, TAPS, transform
 from rushlight.engines.cpu.tile import Prepare
 from rushlight.engines.cpu.values import Value
 from rushlight.graph.dtype import int32, int64
@@ -60,6 +60,38 @@ class Number(IntEnum):
     LOW_BASE = 31
     """The padding below is LOW_BASE + LOW_SIGN * the number recorded."""
     LOW_SIGN = 32
+    CHANNELS_EACH = 33
+    """How many channels' filters a chunk transforms at a time; 0: they are in the workspace."""
+
+
+def emit_filters(module: Module, tile: Tile) -> Function:
+    """A helper `(arguments, group, panel, first, count, target)`: a panel's transformed filters.
+
+    For `count` channels of the input from `first` on; the numbers of a position lie behind each
+    other, those of the next one `GAP` behind them.
+    """
+    f = module.helper("filters", (POINTER, int64, int64, int64, int64, POINTER))
+    f.arguments, group, panel, first, count, target = f.parameters
+    n = Values(f, Number)
+    position = count * tile.columns + GAP
+    start = group * n.outputs * n.channels * (TAPS * TAPS) + n.first_tap
+    start = start + panel * tile.columns * n.along_outputs + first * n.along_channels
+    source = f.at(tile.dtype, f.argument(POINTER, Slot.RIGHT), start)
+    last = n.outputs - panel * tile.columns - 1
+    with f.loop(0, count) as channel:
+        at = f.at(tile.dtype, source, channel * n.along_channels)
+        for side in range(0, tile.columns, tile.lanes):
+            lanes = f.iota(int64, tile.lanes) + side
+            lanes = f.select(lanes < f.splat(last, tile.lanes), lanes, last)
+            offsets = (lanes * n.along_outputs).cast(int32)
+
+            def load(i: int, j: int, at: Value = at, offsets: Value = offsets) -> Value:
+                tap = f.at(tile.dtype, at, n.tap_step * (TAPS * i + j))
+                return f.gather(tile.dtype, tap, offsets)
+
+            place = f.at(tile.dtype, target, channel * tile.columns + side)
+            store_positions(f, tile, transform(f, transforms.FILTER, load), place, position)
+    return f
 
 
 def filter_requests(tile: Tile) -> Request:
@@ -67,27 +99,11 @@ def filter_requests(tile: Tile) -> Request:
 
     def emit(f: Function) -> None:
         n = Values(f, Number)
-        workspace = f.argument(POINTER, Slot.WORKSPACE)
-        position = n.channels * tile.columns + GAP
+        filters = emit_filters(f.module, tile)
+        size = (n.channels * tile.columns + GAP) * POSITIONS
+        target = f.at(tile.dtype, f.argument(POINTER, Slot.WORKSPACE), f.chunk * size)
         group, panel = f.chunk // n.panels, f.chunk % n.panels
-        target = f.at(tile.dtype, workspace, f.chunk * position * POSITIONS)
-        source = f.argument(POINTER, Slot.RIGHT)
-        first = group * n.outputs * n.channels * 9 + panel * tile.columns * n.along_outputs
-        source = f.at(tile.dtype, source, first + n.first_tap)
-        last = n.outputs - panel * tile.columns - 1
-        with f.loop(0, n.channels) as channel:
-            at = f.at(tile.dtype, source, channel * n.along_channels)
-            for start in range(0, tile.columns, tile.lanes):
-                lanes = f.iota(int64, tile.lanes) + start
-                lanes = f.select(lanes < f.splat(last, tile.lanes), lanes, last)
-                offsets = (lanes * n.along_outputs).cast(int32)
-
-                def load(i: int, j: int, at: Value = at, offsets: Value = offsets) -> Value:
-                    tap = f.at(tile.dtype, at, n.tap_step * (3 * i + j))
-                    return f.gather(tile.dtype, tap, offsets)
-
-                place = f.at(tile.dtype, target, channel * tile.columns + start)
-                store_positions(f, tile, transform(f, transforms.FILTER, load), place, position)
+        f.call(filters, f.arguments, group, panel, 0, n.channels, target)
 
     return ("winograd filters", tile), emit
 
@@ -112,8 +128,10 @@ class _Computing:
             rows: emit_sums(f.module, tile, rows, ALONG) for rows in (tile.rows, tile.short_rows)
         }
         self.finish = emit_finish(f.module, tile, prepare)
+        self.filters = emit_filters(f.module, tile)
 
     def emit(self) -> None:
+        """The inputs of the block, then panel by panel the products and the results."""
         self._find_block()
         self._divide_scratch()
         with self.f.loop(0, self.images) as image:
@@ -121,7 +139,7 @@ class _Computing:
         first = self.n.panels * self.panel_block // self.n.panel_blocks
         last = self.n.panels * (self.panel_block + 1) // self.n.panel_blocks
         with self.f.loop(first, last) as panel:
-            self._multiply(panel)
+            self._multiply_panel(panel)
             with self.f.loop(0, self.images) as image:
                 self._transform_results(image, panel)
 
@@ -151,6 +169,7 @@ class _Computing:
         self.input_position = self.tiles * n.depth + GAP
         self.products = f.at(tile.dtype, self.inputs, self.input_position * POSITIONS)
         self.product_position = self.tiles * tile.columns + GAP
+        self.own = f.at(tile.dtype, self.products, self.product_position * POSITIONS)
 
     def _transform_input(self, image: Value) -> None:
         f, n, tile = self.f, self.n, self.tile
@@ -176,21 +195,37 @@ class _Computing:
                 target = f.at(tile.dtype, to, channel)
                 store_positions(f, tile, values, target, self.input_position)
 
-    def _multiply(self, panel: Value) -> None:
+    def _multiply_panel(self, panel: Value) -> None:
+        """With filters from the workspace, or transformed here, some channels at a time."""
         f, n, tile = self.f, self.n, self.tile
-        position = n.channels * tile.columns + GAP
-        number = (self.group * n.panels + panel) * POSITIONS
-        filters = f.at(tile.dtype, f.argument(POINTER, Slot.WORKSPACE), number * position)
-        tall = n.tall * tile.rows
+        zero = f.constant(0, int64)
+        with f.when(n.channels_each.equals(0)) as ready:
+            size = (n.channels * tile.columns + GAP) * POSITIONS
+            number = self.group * n.panels + panel
+            packed = f.at(tile.dtype, f.argument(POINTER, Slot.WORKSPACE), number * size)
+            self._multiply(packed, zero, n.channels)
+        with ready.otherwise():
+            blocks = (n.channels + (n.channels_each - 1)) // n.channels_each
+            with f.loop(0, blocks) as block:
+                first = block * n.channels_each
+                left = n.channels - first
+                count = f.select(left < n.channels_each, left, n.channels_each)
+                f.call(self.filters, f.arguments, self.group, panel, first, count, self.own)
+                self._multiply(self.own, first, count)
+
+    def _multiply(self, filters: Value, first: Value, count: Value) -> None:
+        f, n, tile = self.f, self.n, self.tile
+        position = count * tile.columns + GAP
+        tall, adds = n.tall * tile.rows, (first > 0).cast(int64)
         with f.loop(0, POSITIONS) as p:
-            a = f.at(tile.dtype, self.inputs, p * self.input_position)
+            a = f.at(tile.dtype, self.inputs, p * self.input_position + first)
             b = f.at(tile.dtype, filters, p * position)
             c = f.at(tile.dtype, self.products, p * self.product_position)
 
             def multiply(rows: int, row: Value, a: Value = a, b: Value = b, c: Value = c) -> None:
                 at = f.at(tile.dtype, a, row * n.depth)
                 to = f.at(tile.dtype, c, row * tile.columns)
-                f.call(self.micros[rows], at, n.depth, 1, b, n.channels, to, tile.columns, 0)
+                f.call(self.micros[rows], at, n.depth, 1, b, count, to, tile.columns, adds)
 
             with f.loop(0, n.tall) as i:
                 multiply(tile.rows, i * tile.rows)
