@@ -7,7 +7,8 @@ and, if causal, those up to its own place:
     weights     = exp(scores) / sum(exp(scores)), 0 for keys that it does not see
     result      = weights @ value
 
-The gradient computes weights = exp(scores - log_sum_exp) anew.  Both primitives have several results, told apart by the first attribute, `which`.
+The gradient computes weights = exp(scores - log_sum_exp) anew.  Both primitives have several
+results, told apart by the first attribute, `which`.
 """
 
 from __future__ import annotations
