@@ -32,7 +32,7 @@ def draw(path: str, everything: Sequence[Measured], caption: str) -> None:
         _bars(axes, shown, side, place, bars)
     titles = [textwrap.fill(measured.row.title, 48) for measured in shown]
     axes.set_yticks([i + 0.4 for i in range(len(shown))], titles, fontsize=7)
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown), -0.2)
     axes.set_xlim(0, min(_WIDEST, 1.1 * _longest(shown, sides)))
     axes.tick_params(axis="x", labelsize=8)
     axes.axvline(1, color="black", linewidth=1)
@@ -41,7 +41,7 @@ def draw(path: str, everything: Sequence[Measured], caption: str) -> None:
     axes.plot([], [], color="black", linestyle=":", label="goal")
     axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, frameon=False)
     figure.tight_layout()
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
     pyplot.close(figure)
 
 
@@ -62,7 +62,8 @@ def _bars(axes, shown: Sequence[Measured], side: str, place: int, bars: int) -> 
         if side == "rushlight":
             axes.plot([measured.row.target] * 2, [row, row + 0.8], "k:")
         end = min(ratio, _WIDEST * 0.93)
-        axes.text(end + 0.01, y, f"{ratio:.2f}", va="center", fontsize=7)
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
+        axes.text(end + 0.02, y, f"{ratio:.2f}", va="center", fontsize=7, bbox=ground)
 
 
 def _first(shown: Sequence[Measured], side: str) -> int:

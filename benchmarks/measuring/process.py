@@ -53,8 +53,12 @@ class Conditions:
         return self.pythons.get(side) or self.pythons.get(package_of(side)) or sys.executable
 
     def environment(self, side: str, caches: Path | None = None) -> dict[str, str]:
-        """As many threads for all, each of OpenMP's on its own core, kernels kept in `caches`."""
+        """As many threads for all, each of OpenMP's on its own core, kernels kept in `caches`.
+
+        Byte code is kept too, as it is wherever nobody forbids it.
+        """
         own = dict(os.environ)
+        own.pop("PYTHONDONTWRITEBYTECODE", None)
         for name in _THREADS:
             own[name] = str(self.threads)
         own["BENCHMARK_CORES"] = json.dumps(self.cores)

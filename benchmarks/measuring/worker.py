@@ -81,10 +81,15 @@ def at_length(step: Step, row: str, length: int) -> dict[str, Any]:
 
 
 def operations(step: Step) -> int:
-    """How many multiplications and additions PyTorch counts in the products of a step."""
+    """How many multiplications and additions PyTorch counts in the products of a step.
+
+    Without oneDNN's recurrent layer, whose products PyTorch does not count.
+    """
+    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with FlopCounterMode(display=False) as counter:
+    plain = torch.backends.mkldnn.flags(enabled=False)
+    with plain, FlopCounterMode(display=False) as counter:
         step()
     return counter.get_total_flops()
 
