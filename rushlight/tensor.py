@@ -86,16 +86,13 @@ class Tensor(Shaped):
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Switch whether gradients are computed for this leaf; returns the tensor itself.
 
-        Raises RuntimeError for integers and for switching a non-leaf off, NotImplementedError for
-        complex numbers.
+        Raises RuntimeError for integers and for switching a non-leaf off.
         """
         dtype = self._spec.dtype
-        if requires_grad and dtype.is_complex:
-            raise NotImplementedError("gradients of complex tensors are not built")
-        if requires_grad and not dtype.is_floating_point:
+        if requires_grad and not dtype.is_differentiable:
             raise RuntimeError(
                 "only Tensors of floating point dtype can require gradients\n"
-                f"Expected a floating point tensor.\nActual: {dtype.name}."
+                f"Expected a floating point or complex tensor.\nActual: {dtype.name}."
             )
         if not requires_grad and not self.is_leaf:
             raise RuntimeError(

@@ -38,6 +38,7 @@ FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "
 FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing", "memory")
 FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "norm", "margin")
 FAMILIES += ("padding", "dropout", "image", "ctc", "scan")
+FAMILIES += ("complex", "spectra", "tapers")
 
 FUNCTIONS: dict[str, Callable] = {}
 

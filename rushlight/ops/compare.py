@@ -258,15 +258,19 @@ def isnan(input: Tensor) -> Tensor:
 
 def isinf(input: Tensor) -> Tensor:
     """Whether each element is infinite."""
-    if not input._spec.dtype.is_floating_point:
+    if not input._spec.dtype.is_differentiable:
         return input != input
+    if input._spec.dtype.is_complex:
+        return isinf(input.real) | isinf(input.imag)
     return input.abs() == float("inf")
 
 
 def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor NaN."""
-    if not input._spec.dtype.is_floating_point:
+    if not input._spec.dtype.is_differentiable:
         return input == input
+    if input._spec.dtype.is_complex:
+        return isfinite(input.real) & isfinite(input.imag)
     return input.abs() < float("inf")
 
 

@@ -57,8 +57,12 @@ class Contract(Operation):
         labels_a, labels_b, result = ctx.labels
         a, b = ctx.saved
         kind = type(ctx)
-        left = None if b is None else kind.apply((grad, b), result, labels_b, labels_a)
-        return left, None if a is None else kind.apply((a, grad), labels_a, result, labels_b)
+        left = right = None
+        if b is not None:
+            left = kind.apply((grad, b.conj()), result, labels_b, labels_a)
+        if a is not None:
+            right = kind.apply((a.conj(), grad), labels_a, result, labels_b)
+        return left, right
 
 
 class Mm(Contract):

@@ -49,7 +49,8 @@ class Mul(Operation):
 
     def backward(ctx, grad: Tensor) -> tuple:
         a, b = ctx.saved
-        return None if b is None else grad * b, None if a is None else grad * a
+        left = None if b is None else grad * b.conj()
+        return left, None if a is None else grad * a.conj()
 
 
 class Div(Operation):
@@ -63,8 +64,8 @@ class Div(Operation):
 
     def backward(ctx, grad: Tensor) -> tuple:
         a, b = ctx.saved
-        left = grad / b if ctx.needs(0) else None
-        return left, None if a is None else -grad * ((a / b) / b)
+        left = grad / b.conj() if ctx.needs(0) else None
+        return left, None if a is None else -grad * ((a / b) / b).conj()
 
 
 class RoundedDiv(Operation):
@@ -163,12 +164,13 @@ class Pow(Operation):
         left = right = None
         if ctx.needs(0) and ctx.exponent is not None:
             exponent = ctx.exponent
-            left = grad * 0 if exponent == 0 else grad * (exponent * a ** (exponent - 1))
+            left = grad * 0 if exponent == 0 else grad * (exponent * a ** (exponent - 1)).conj()
         elif ctx.needs(0):
-            left = where(b == 0, 0, grad * (b * a ** (b - 1)))
+            left = where(b == 0, 0, grad * (b * a ** (b - 1)).conj())
         if ctx.needs(1):
-            zero = (a == 0) & (b >= 0)
-            right = grad * where(zero, 0, result[0] * where(zero, 1, a).log())
+            zero = (a == 0) & (b.real >= 0)
+            slope = where(zero, 0, result[0] * where(zero, 1, a).log())
+            right = grad * slope.conj()
         return left, right
 
 
@@ -286,7 +288,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     tensor([1., 4., 9.])
     """
     a, b, dtype = operands(input, exponent, "pow")
-    if isinstance(exponent, NUMBERS) and not dtype.is_floating_point and exponent.real < 0:
+    if isinstance(exponent, NUMBERS) and not dtype.is_differentiable and exponent.real < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     known = (
         exponent if isinstance(exponent, NUMBERS) and not isinstance(exponent, complex) else None

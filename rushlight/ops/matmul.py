@@ -176,6 +176,11 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 
 @lowered
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """The sum of the products of two vectors, the first one conjugated."""
+    return dot(input.conj(), other)
+
+
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dimension of both."""
     if not input.dim() or not other.dim():
@@ -363,7 +368,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
 _FUNCTIONS = (matmul, mm, bmm, mv, dot, inner, outer, addmm, addmv, addr, baddbmm, addbmm, kron)
 FUNCTIONS = {function.__name__: function for function in (*_FUNCTIONS, chain_matmul)}
-FUNCTIONS |= {"vdot": dot, "ger": outer}
+FUNCTIONS |= {"vdot": vdot, "ger": outer}
 METHODS = {
     **{name: function for name, function in FUNCTIONS.items() if name != "chain_matmul"},
     "__matmul__": matmul,

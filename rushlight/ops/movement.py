@@ -290,17 +290,13 @@ FUNCTIONS = {
     "swapaxes": transpose,
     "swapdims": transpose,
     "moveaxis": movedim,
-    "adjoint": None,
     "broadcast_tensors": broadcast_tensors,
     "broadcast_shapes": broadcast_shapes,
 }
-FUNCTIONS["adjoint"] = lambda input: transpose(input, -2, -1)
 METHODS = {
     **{name: f for name, f in FUNCTIONS.items() if not name.startswith("broadcast_s")},
     **{function.__name__: function for function in (*_VIEWS, expand)},
     "T": property(lambda self: Permute.apply((self,), tuple(reversed(range(self.dim()))))),
     "mT": property(lambda self: transpose(self, -2, -1)),
-    "H": property(lambda self: transpose(self, -2, -1)),
-    "mH": property(lambda self: transpose(self, -2, -1)),
 }
 INPLACE = ()

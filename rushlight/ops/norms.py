@@ -125,7 +125,7 @@ def vector_norm(
     spec = tensor._spec
     if dtype is not None:
         tensor = tensor.to(dtype)
-    elif not spec.dtype.is_floating_point:
+    elif not spec.dtype.is_differentiable:
         words = f"{name}: Expected a floating point or complex tensor as input. Got "
         words += spec.dtype.name
         fail(RuntimeError, name, words, "a floating point tensor", describe(tensor))
@@ -138,6 +138,7 @@ def vector_norm(
             "a dimension with elements",
             describe(spec),
         )
+    tensor = tensor.abs() if tensor._spec.dtype.is_complex else tensor
     return Norm.apply((tensor,), float(order), axes, keepdim)
 
 

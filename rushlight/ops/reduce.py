@@ -146,13 +146,13 @@ class Prod(Operation):
         grad, shape, axes = widened(grad), x._spec.shape, ctx.axes
         zero = x == 0
         if modes.grad and bool(zero.any()):
-            return spread(grad, shape, axes) * _others(x, axes)
+            return spread(grad, shape, axes) * _others(x, axes).conj()
         filled = where(zero, constant(1, x._spec.dtype), x)
         zeros = spread(count_nonzero(x == 0, axes), shape, axes) if axes else count_nonzero(zero)
         product = spread(Prod.apply((filled,), axes, False, x._spec.dtype), shape, axes)
         at_zero = where(zeros == 1, product, 0)
         others = where(zero, at_zero, spread(result, shape, axes) / filled)
-        return spread(grad, shape, axes) * others
+        return spread(grad, shape, axes) * others.conj()
 
 
 @shown_as("Prod")

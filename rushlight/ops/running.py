@@ -63,12 +63,13 @@ class Cumprod(Operation):
         grad = widened(grad)
         axis, zero = ctx.axis, x == 0
         if modes.grad and bool(zero.any()):
-            return _multiplied_out(x, grad, axis)
+            return _multiplied_out(x.conj(), grad, axis)
         zeros = zero.cumsum(axis)
         first = zero & (zeros == 1)
         replaced = where(first, constant(1, x._spec.dtype), x)
-        before = _backwards(grad * result, axis) / where(zero, constant(1, x._spec.dtype), x)
-        at_first = _backwards(grad * cumprod(replaced, axis), axis)
+        divisor = where(zero, constant(1, x._spec.dtype), x).conj()
+        before = _backwards(grad * result.conj(), axis) / divisor
+        at_first = _backwards(grad * cumprod(replaced, axis).conj(), axis)
         return where(first, at_first, where(zeros == 0, before, 0))
 
 

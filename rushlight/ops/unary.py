@@ -15,7 +15,7 @@ from rushlight.graph import elementwise as p
 from rushlight.graph.creation import literal
 from rushlight.graph.dtype import bool_
 from rushlight.graph.node import Node, Primitive
-from rushlight.ops.check import check_tensor
+from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.tensor import Tensor
@@ -51,6 +51,7 @@ SMOOTH: dict[str, tuple[Primitive, str, Callable[[Tensor], Any], str]] = {
     "lgamma": (p.LGAMMA, "x", lambda x: x.digamma(), "The logarithm of |gamma(x)|."),
     "digamma": (p.DIGAMMA, "x", lambda x: x.polygamma(1), "The derivative of lgamma."),
 }
+_REAL_ONLY = ("erf", "erfc", "erfinv", "lgamma", "digamma")
 STEPS = {
     "floor": (p.FLOOR, "The largest integer not above each element."),
     "ceil": (p.CEIL, "The smallest integer not below each element."),
@@ -71,7 +72,7 @@ class Unary(Operation):
         return p.unary(primitive, x)
 
     def backward(ctx, grad: Tensor) -> Tensor:
-        return grad * ctx.row[2](*ctx.saved)
+        return grad * ctx.row[2](*ctx.saved).conj()
 
 
 class Step(Operation):
@@ -115,7 +116,7 @@ class Reciprocal(Operation):
 
     def backward(ctx, grad: Tensor) -> Tensor:
         (y,) = ctx.saved
-        return -grad * (y * y)
+        return -grad * (y * y).conj()
 
 
 class Rsqrt(Operation):
@@ -127,7 +128,7 @@ class Rsqrt(Operation):
 
     def backward(ctx, grad: Tensor) -> Tensor:
         (y,) = ctx.saved
-        return grad * -0.5 * (y * y * y)
+        return grad * -0.5 * (y * y * y).conj()
 
 
 class Sigmoid(Operation):
@@ -140,7 +141,7 @@ class Sigmoid(Operation):
 
     def backward(ctx, grad: Tensor) -> Tensor:
         (y,) = ctx.saved
-        return grad * (y * (1 - y))
+        return grad * (y * (1 - y)).conj()
 
 
 class Round(Operation):
@@ -182,7 +183,10 @@ def _smooth(name: str, row: tuple) -> Callable[[Tensor], Tensor]:
     def function(input: Tensor) -> Tensor:
         check_tensor(name, "input", input)
         dtype = input._spec.dtype
-        if not (dtype.is_floating_point or dtype.is_complex):
+        if dtype.is_complex and name in _REAL_ONLY:
+            words = f'"{name}" not implemented for {dtype.name!r}'
+            fail(NotImplementedError, name, words, "real numbers", describe(input))
+        if not dtype.is_differentiable:
             input = input.to(get_default_dtype())
         return operation.apply((input,), primitive)
 
@@ -196,6 +200,9 @@ def _step(name: str, primitive: Primitive, words: str) -> Callable[[Tensor], Ten
 
     def function(input: Tensor) -> Tensor:
         check_tensor(name, "input", input)
+        if input._spec.dtype.is_complex:
+            words = f"{name} does not allow complex tensors; sgn gives z / |z|"
+            fail(NotImplementedError, name, words, "real numbers", describe(input))
         if name != "sign" and not input._spec.dtype.is_floating_point:
             return input.clone()
         return operation.apply((input,), primitive)
@@ -233,9 +240,11 @@ def neg(input: Tensor) -> Tensor:
 
 
 def abs(input: Tensor) -> Tensor:
-    """|input|; NotImplementedError for complex numbers, whose size is not built."""
+    """|input|, of complex numbers the distance from 0."""
     if check_tensor("abs", "input", input)._spec.dtype.is_complex:
-        raise NotImplementedError("abs of complex tensors is not built: take it in NumPy")
+        from rushlight.ops.complex import Abs as ComplexAbs
+
+        return ComplexAbs.apply((input,))
     return Abs.apply((input,))
 
 
@@ -298,7 +307,7 @@ FUNCTIONS |= {
     "fix": FUNCTIONS["trunc"],
     "arcsin": FUNCTIONS["asin"],
 }
-FUNCTIONS |= {"arccos": FUNCTIONS["acos"], "arctan": FUNCTIONS["atan"], "sgn": FUNCTIONS["sign"]}
+FUNCTIONS |= {"arccos": FUNCTIONS["acos"], "arctan": FUNCTIONS["atan"]}
 FUNCTIONS |= {"arcsinh": FUNCTIONS["asinh"], "arccosh": FUNCTIONS["acosh"]}
 FUNCTIONS |= {"arctanh": FUNCTIONS["atanh"]}
 METHODS = {

@@ -6,15 +6,18 @@ import numpy as np
 
 from rushlight.engines.reference import (
     attention,
+    complex,
     contraction,
     convolution,
     creation,
     elementwise,
+    fourier,
     indexing,
     movement,
     pooling,
     reduction,
     scan,
+    special_rules,
 )
 from rushlight.engines.reference.rounding import Rule, cast, rounded
 from rushlight.graph.buffer import Buffer
@@ -34,6 +37,9 @@ RULES: dict[Primitive, Rule] = {
     **indexing.RULES,
     **pooling.RULES,
     **creation.RULES,
+    **complex.RULES,
+    **fourier.RULES,
+    **special_rules.RULES,
     **scan.RULES,
 }
 
