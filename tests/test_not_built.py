@@ -52,7 +52,7 @@ def test_other_devices_are_an_error(leaf, kind):
     assert not rl.cuda.is_available()
 
 
-def test_pickles_are_not_read(tmp_path):
+def test_pickles_of_others_are_not_read(tmp_path):
     path = tmp_path / "model.pt"
     path.write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(RuntimeError, match="pickle"):

@@ -1,4 +1,4 @@
-"""Checkpoints: `save` and `load`, which never run code.
+"""Checkpoints: `save` and `load`, which never run code; and the files of other libraries.
 
 The format, version 1.  A file is a safetensors file (https://huggingface.co/docs/safetensors), so
 other tools can read its tensors: 8 bytes with the length of the header (little-endian), the header
@@ -32,6 +32,18 @@ stored as real ones with a last dimension of 2); after an "OrderedDict" the "met
 module's `state_dict` carries.  Tied tensors give the same name, and are tied again by `load`.
 """
 
-from rushlight.io.checkpoint import load, save
+from __future__ import annotations
 
-__all__ = ["load", "save"]
+import importlib
+from typing import Any
+
+from rushlight.io.checkpoint import load, save
+from rushlight.io.reasons import RefusedFile
+
+__all__ = ["RefusedFile", "load", "safetensors", "save"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "safetensors":
+        return importlib.import_module("rushlight.io.safetensors")
+    raise AttributeError(f"module 'rushlight.io' has no attribute {name!r}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -36,14 +37,79 @@ def show(place: Place) -> str:
     return "checkpoint" + "".join(f"[{key}]" for key in keys)
 
 
+def refuse(value: Any, place: Place) -> NoReturn:
+    """TypeError for an object that is no data."""
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    raise TypeError(
+        "save(): Expected tensors, arrays, numbers, texts, bytes, None, and dicts, lists, tuples "
+        f"and sets of them.\nActual: {show(place)} is of type {name}.\nObjects of other classes "
+        "are refused, since only code could build them again: save their numbers, such as their "
+        "state_dict()."
+    )
+
+
+def check_key(part: Any, key: Any, place: Place) -> None:
+    """TypeError for a key of a dict that is no plain value."""
+    if type(part) is tuple:
+        for inner in part:
+            check_key(inner, key, place)
+    elif type(part) not in _KEYS:
+        raise TypeError(
+            "save(): Expected dict keys that are texts, numbers, bools, None or tuples of them.\n"
+            f"Actual: the key {key!r}, with a {type(part).__name__}, in {show(place)}."
+        )
+
+
+class Open:
+    """The containers that are being written just now."""
+
+    def __init__(self) -> None:
+        self._open: set[int] = set()
+
+    def check(self, value: Any, place: Place) -> None:
+        """ValueError if a container lies in itself."""
+        if id(value) in self._open:
+            raise ValueError(
+                "save(): Expected lists and dicts that do not contain themselves.\n"
+                f"Actual: {show(place)} is one that it lies in."
+            )
+
+    @contextmanager
+    def within(self, value: Any, place: Place) -> Iterator[None]:
+        """Write what a container holds; ValueError if it lies in itself."""
+        self.check(value, place)
+        self._open.add(id(value))
+        yield
+        self._open.remove(id(value))
+
+
+class Ties:
+    """Under which names storages were saved, and by which view each was seen."""
+
+    def __init__(self) -> None:
+        self._known: dict[Cell, list[tuple[tuple, Any]]] = {}
+
+    def find(self, value: Tensor) -> Any:
+        """The name of what was saved already of the same storage, seen by the same view."""
+        for chain, name in self._known.get(value._cell, ()):
+            if chain == value._chain:
+                return name
+        return None
+
+    def keep(self, value: Tensor, name: Any) -> None:
+        """Remember under which name a tensor's numbers are saved."""
+        if value._cell is not None:
+            self._known.setdefault(value._cell, []).append((value._chain, name))
+
+
 class _Encoder:
     """One `save`: what was found so far."""
 
     def __init__(self) -> None:
         self.stored: dict[str, Stored] = {}
         self._numbers: dict[int, int] = {}
-        self._tied: dict[Cell, list[tuple[tuple, str]]] = {}
-        self._open: set[int] = set()
+        self._ties = Ties()
+        self._open = Open()
 
     def encode(self, value: Any, place: Place) -> Any:
         """A value as JSON knows it."""
@@ -51,13 +117,7 @@ class _Encoder:
             return self._scalar(value, place)
         way = _ways().get(type(value))
         if way is None:
-            name = f"{type(value).__module__}.{type(value).__qualname__}"
-            raise TypeError(
-                "save(): Expected tensors, arrays, numbers, texts, bytes, None, and dicts, lists, "
-                f"tuples and sets of them.\nActual: {show(place)} is of type {name}.\nObjects of "
-                "other classes are refused, since only code could build them again: save their "
-                "numbers, such as their state_dict()."
-            )
+            refuse(value, place)
         return way(self, value, place)
 
     # ---------------------------------------------------------------------------- plain values
@@ -78,10 +138,8 @@ class _Encoder:
 
     # ------------------------------------------------------------------------------ containers
     def _list(self, value: list, place: Place) -> Any:
-        self._enter(value, place)
-        result = [self.encode(item, (*place, index)) for index, item in enumerate(value)]
-        self._open.remove(id(value))
-        return result
+        with self._open.within(value, place):
+            return [self.encode(item, (*place, index)) for index, item in enumerate(value)]
 
     def _tuple(self, value: tuple, place: Place) -> Any:
         return {type(value).__name__: self._list(value, place)}
@@ -97,32 +155,13 @@ class _Encoder:
         return result
 
     def _dict(self, value: dict, place: Place) -> Any:
-        self._enter(value, place)
-        for key in value:
-            self._check_key(key, key, place)
-        pairs = [(key, self.encode(item, (*place, key))) for key, item in value.items()]
-        self._open.remove(id(value))
+        with self._open.within(value, place):
+            for key in value:
+                check_key(key, key, place)
+            pairs = [(key, self.encode(item, (*place, key))) for key, item in value.items()]
         if all(type(key) is str for key in value):
             return {type(value).__name__: dict(pairs)}
         return {type(value).__name__: [[self.encode(key, place), item] for key, item in pairs]}
-
-    def _check_key(self, part: Any, key: Any, place: Place) -> None:
-        if type(part) is tuple:
-            for inner in part:
-                self._check_key(inner, key, place)
-        elif type(part) not in _KEYS:
-            raise TypeError(
-                "save(): Expected dict keys that are texts, numbers, bools, None or tuples of "
-                f"them.\nActual: the key {key!r}, with a {type(part).__name__}, in {show(place)}."
-            )
-
-    def _enter(self, value: Any, place: Place) -> None:
-        if id(value) in self._open:
-            raise ValueError(
-                "save(): Expected lists and dicts that do not contain themselves.\n"
-                f"Actual: {show(place)} is one that it lies in."
-            )
-        self._open.add(id(value))
 
     # ----------------------------------------------------------------------- arrays and tensors
     def _tensor(self, value: Tensor, place: Place) -> Any:
@@ -142,31 +181,23 @@ class _Encoder:
             return again
         node = node_of(value)
         dtype = node.spec.dtype
-        name = self._name_of_twin(value)
+        name = self._ties.find(value)
         if name is None:
             name = self._put(value_of(node).stored(node.spec.shape, dtype), dtype, place)
-            if value._cell is not None:
-                self._tied.setdefault(value._cell, []).append((value._chain, name))
+            self._ties.keep(value, name)
         result: dict[str, Any] = {kind: name}
         if value.requires_grad != usual:
             result["requires_grad"] = value.requires_grad
         return result | _note(dtype)
 
-    def _name_of_twin(self, value: Tensor) -> str | None:
-        """What was saved already of the same storage, seen by the same view."""
-        for chain, name in self._tied.get(value._cell, ()):
-            if chain == value._chain:
-                return name
-        return None
-
     def _array(self, value: np.ndarray, place: Place) -> Any:
         if (again := self._seen(value)) is not None:
             return again
-        dtype = _dtype_of(value, place)
+        dtype = dtype_of(value, place)
         return {"array": self._put(np.asarray(value), dtype, place)} | _note(dtype)
 
     def _scalar(self, value: np.generic, place: Place) -> Any:
-        dtype = _dtype_of(value, place)
+        dtype = dtype_of(value, place)
         return {"scalar": self._put(np.asarray(value), dtype, place)} | _note(dtype)
 
     def _bytes(self, value: bytes, place: Place) -> Any:
@@ -217,7 +248,8 @@ def _note(dtype: kinds.DType) -> dict:
     return {"dtype": dtype.name} if dtype.is_complex else {}
 
 
-def _dtype_of(value: np.ndarray | np.generic, place: Place) -> kinds.DType:
+def dtype_of(value: np.ndarray | np.generic, place: Place) -> kinds.DType:
+    """The dtype of a NumPy value; TypeError for those that no tensor holds."""
     try:
         return kinds.from_numpy_dtype(value.dtype)
     except TypeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ LARGEST_HEADER = 100_000_000  # readers of safetensors refuse more
 _BEGINNING = b'{"__metadata__":{"checksum":"'
 _DIGITS = slice(8 + len(_BEGINNING), 16 + len(_BEGINNING))
 _NO_DIGITS = b"0" * 8
+_BAD_HEADER = "its header, a table in JSON, cannot be read."
 
 CODES = {
     "BOOL": kinds.bool_,
@@ -40,6 +41,10 @@ class Damaged(Exception):  # noqa: N818 - never leaves this package
     """What is wrong with a file, in words."""
 
 
+class Refused(Damaged):
+    """What a file asks for that is not given to files."""
+
+
 class Stored(NamedTuple):
     """An array as it lies in the file: `array` holds the bits of `dtype`'s storage."""
 
@@ -52,7 +57,8 @@ def assemble(structure: str, stored: Mapping[str, Stored]) -> list[bytes | memor
     """The parts of a file, to be written one after the other; the arrays are not copied."""
     # Wide numbers first, so that each lies at a multiple of its size.
     names = sorted(stored, key=lambda name: -stored[name].dtype.itemsize)
-    header = _header(structure, {name: stored[name] for name in names})
+    metadata = {"checksum": _NO_DIGITS.decode(), "rushlight": VERSION, "structure": structure}
+    header = _header(metadata, {name: stored[name] for name in names})
     numbers = [_bytes_of(stored[name].array) for name in names]
     checksum = zlib.crc32(header)
     for part in numbers:
@@ -61,9 +67,15 @@ def assemble(structure: str, stored: Mapping[str, Stored]) -> list[bytes | memor
     return [header[: _DIGITS.start] + digits + header[_DIGITS.stop :], *numbers]
 
 
-def _header(structure: str, stored: Mapping[str, Stored]) -> bytes:
-    metadata = {"checksum": _NO_DIGITS.decode(), "rushlight": VERSION, "structure": structure}
-    table: dict = {_METADATA: metadata}
+def plain_parts(stored: Mapping[str, Stored], metadata: Any) -> list[bytes | memoryview]:
+    """The parts of a safetensors file of arrays alone."""
+    names = sorted(stored, key=lambda name: -stored[name].dtype.itemsize)
+    header = _header(metadata, {name: stored[name] for name in names})
+    return [header, *(_bytes_of(stored[name].array) for name in names)]
+
+
+def _header(metadata: Any, stored: Mapping[str, Stored]) -> bytes:
+    table: dict = {} if metadata is None else {_METADATA: metadata}
     code_of = {dtype: code for code, dtype in CODES.items()}
     start = 0
     for name, (dtype, array) in stored.items():
@@ -110,15 +122,53 @@ def _table(data: bytes) -> dict:
         raise Damaged(
             f"the header says that it has {length:,} bytes, but only {len(data) - 8:,} are there."
         )
+    table = read_table(data[8 : 8 + length])
     try:
-        table = json.loads(data[8 : 8 + length].decode())
         ends = [entry["data_offsets"][1] for name, entry in table.items() if name != _METADATA]
         expected = 8 + length + max(ends, default=0)
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        raise Damaged("its header, a table in JSON, cannot be read.") from None
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise Damaged(_BAD_HEADER) from None
     if len(data) < expected:
         raise Damaged(f"the file ends after {len(data):,} of {expected:,} bytes.")
     return table
+
+
+def read_table(header: bytes) -> dict:
+    """The header of a safetensors file; Damaged if it is no table, or names something twice."""
+    try:
+        table = json.loads(header.decode(), object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError):
+        raise Damaged(_BAD_HEADER) from None
+    if type(table) is not dict:
+        raise Damaged(_BAD_HEADER)
+    return table
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise Damaged("its header has one name twice.")
+    return table
+
+
+def check_places(table: dict, nbytes: int) -> None:
+    """Damaged unless the entries of a header share out all bytes, without gap or overlap."""
+    try:
+        places = sorted(tuple(entry["data_offsets"]) for entry in table.values())
+        groups = [*(entry["shape"] for entry in table.values()), *places]
+        whole = all(type(n) is int and n >= 0 for group in groups for n in group)
+        ends = [0, *(end for _, end in places)]
+        joined = all(start == end for (start, _), end in zip(places, ends, strict=False))
+    except (TypeError, ValueError, LookupError, AttributeError):
+        raise Damaged(_BAD_HEADER) from None
+    if not whole or not joined or ends[-1] != nbytes:
+        raise Damaged(f"its tensors do not share out its {nbytes:,} bytes without gap or overlap.")
+
+
+def check_bools(array: np.ndarray, name: str) -> None:
+    """Damaged if a bool is neither 0 nor 1, which compiled code need not bear."""
+    if array.size and array.reshape(-1).view(np.uint8).max() > 1:
+        raise Damaged(f"{name} has bools that are neither 0 nor 1.")
 
 
 def _is_ours(data: bytes, metadata: object) -> bool:
@@ -152,5 +202,10 @@ def _stored(name: str, entry: dict) -> Stored:
     if dtype is None:
         raise Damaged(f"{name!r} has numbers of kind {entry['dtype']}, which Rushlight lacks.")
     little = dtype.storage.newbyteorder("<")
-    array = np.frombuffer(entry["data"], little).reshape(entry["shape"])
+    try:
+        array = np.frombuffer(entry["data"], little).reshape(entry["shape"])
+    except ValueError:
+        raise Damaged(f"{name!r} has the shape {entry['shape']!s:.80}.") from None
+    if dtype is kinds.bool_:
+        check_bools(array, repr(name))
     return Stored(dtype, array.astype(dtype.storage, copy=False))

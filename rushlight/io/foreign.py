@@ -5,7 +5,6 @@ from __future__ import annotations
 from rushlight.io.file import LARGEST_HEADER
 
 _BEGINNINGS = {
-    b"\x93NUMPY": "a NumPy array file: read it by numpy.load, then rl.from_numpy.",
     b"\x89HDF": "an HDF5 file.",
     b"\x1f\x8b": "a file compressed by gzip: unpack it first.",
     b"GGUF": "a GGUF file.",
@@ -13,37 +12,23 @@ _BEGINNINGS = {
     b"\xff\xd8\xff": "a JPEG picture.",
     b"version https://git-lfs": "a Git LFS pointer: the file itself has not been fetched.",
 }
-_HOW_TO_CONVERT = (
-    "Where PyTorch is installed, safetensors.torch.save_file(torch.load(path, weights_only=True), "
-    "new_path) writes a file that rl.load reads."
-)
 
 
-def looks_like(data: bytes) -> str | None:
-    """What the data looks like, in words; None if it may be a safetensors file."""
+def looks_like(data: bytes, size: int) -> str | None:
+    """What a file of that size begins like, in words; None if it may be a safetensors file."""
     if not data:
         return "an empty file, or one read to its end already (seek(0) goes to its beginning)."
     if data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= LARGEST_HEADER:
         return None
-    if data[:2] == b"PK":
-        return _zip(data)
     if data[:1] == b"\x80" and data[1:2] in (b"\2", b"\3", b"\4", b"\5"):
-        return "a pickle, as pickle.dump or an old torch.save writes. " + _HOW_TO_CONVERT
+        return "a pickle, but none by torch.save, as pickle.dump writes."
     for beginning, words in _BEGINNINGS.items():
         if data.startswith(beginning):
             return words
     text = _text(data[:64])
     if text is not None:
         return f"text that begins with {text!r}."
-    return f"{len(data):,} bytes of an unknown kind, beginning with {data[:8]!r}."
-
-
-def _zip(data: bytes) -> str:
-    if b"data.pkl" in data:
-        return "a zip archive with a pickle inside, as torch.save writes. " + _HOW_TO_CONVERT
-    if b".npy" in data:
-        return "a zip archive of NumPy arrays, as numpy.savez writes: read it by numpy.load."
-    return "a zip archive."
+    return f"{size:,} bytes of an unknown kind, beginning with {data[:8]!r}."
 
 
 def _text(start: bytes) -> str | None:
