@@ -31,6 +31,7 @@ from rushlight.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from rushlight.nn.attention import MultiheadAttention
 from rushlight.nn.container import ModuleDict, ModuleList, Sequential
 from rushlight.nn.conv import (
     Conv1d,
@@ -59,7 +60,27 @@ from rushlight.nn.image import (
     UpsamplingBilinear2d,
     UpsamplingNearest2d,
 )
+from rushlight.nn.lazy_layers import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
 from rushlight.nn.linear import Bilinear, Identity, Linear
+from rushlight.nn.linear_loss import (
+    AdaptiveLogSoftmaxWithLoss,
+    LinearCrossEntropyLoss,
+    LinearCrossEntropyOptions,
+)
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -83,6 +104,7 @@ from rushlight.nn.margin_loss import (
     MultiMarginLoss,
     SoftMarginLoss,
     TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from rushlight.nn.module import Module
 from rushlight.nn.normalization import (
@@ -96,6 +118,7 @@ from rushlight.nn.normalization import (
     LayerNorm,
     LocalResponseNorm,
     RMSNorm,
+    SyncBatchNorm,
 )
 from rushlight.nn.padding import (
     CircularPad1d,
@@ -114,7 +137,12 @@ from rushlight.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from rushlight.nn.parameter import Buffer, Parameter
+from rushlight.nn.parameter import (
+    Buffer,
+    Parameter,
+    UninitializedBuffer,
+    UninitializedParameter,
+)
 from rushlight.nn.parameter_container import ParameterDict, ParameterList
 from rushlight.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -126,13 +154,30 @@ from rushlight.nn.pooling import (
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
 )
 from rushlight.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from rushlight.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
-from rushlight.nn.sparse import Embedding
+from rushlight.nn.sparse import Embedding, EmbeddingBag
+from rushlight.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
+from rushlight.nn.unpooling import (
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+)
 
 
 def __getattr__(name: str) -> object:

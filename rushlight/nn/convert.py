@@ -108,7 +108,7 @@ class Converts:
 
 def _convert(parameter: Tensor, fn: Callable) -> None:
     changed = fn(parameter.detach())
-    if node_of(changed) is node_of(parameter):
+    if changed is parameter or node_of(changed) is node_of(parameter):
         return
     grad = parameter.grad
     parameter._grad = None

@@ -29,6 +29,7 @@ from rushlight.ops.adaptive import (
     adaptive_max_pool3d,
 )
 from rushlight.ops.attention import scaled_dot_product_attention
+from rushlight.ops.bag import embedding_bag
 from rushlight.ops.conv import (
     conv1d,
     conv2d,
@@ -48,7 +49,10 @@ from rushlight.ops.dropout import (
     feature_alpha_dropout,
 )
 from rushlight.ops.embedding import embedding, one_hot
+from rushlight.ops.fractional import fractional_max_pool2d, fractional_max_pool3d
+from rushlight.ops.grid import affine_grid, grid_sample
 from rushlight.ops.image import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
+from rushlight.ops.linear_cross_entropy import linear_cross_entropy
 from rushlight.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -60,6 +64,7 @@ from rushlight.ops.loss import (
     poisson_nll_loss,
     smooth_l1_loss,
 )
+from rushlight.ops.lp_pool import lp_pool1d, lp_pool2d, lp_pool3d
 from rushlight.ops.margin import (
     cosine_embedding_loss,
     cosine_similarity,
@@ -107,6 +112,7 @@ from rushlight.ops.rectifier import (
     softshrink,
     threshold,
 )
+from rushlight.ops.unpool import max_unpool1d, max_unpool2d, max_unpool3d
 from rushlight.tensor import Tensor
 
 
@@ -129,6 +135,16 @@ def upsample(
 ) -> Tensor:
     """interpolate, by its old name."""
     return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """interpolate in mode "nearest", by its old name."""
+    return interpolate(input, size, scale_factor)
+
+
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """interpolate in mode "bilinear" with `align_corners`, by its old name."""
+    return interpolate(input, size, scale_factor, "bilinear", True)
 
 
 def relu_(input: Tensor) -> Tensor:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import rushlight.nn.functional as F
+from rushlight.nn.distance import PairwiseDistance
 from rushlight.nn.loss import _Loss, _WeightedLoss
 from rushlight.tensor import Tensor
 
@@ -133,6 +136,47 @@ class TripletMarginLoss(_Loss):
             margin=self.margin,
             p=self.p,
             eps=self.eps,
+            swap=self.swap,
+            reduction=self.reduction,
+        )
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """max(d(anchor, positive) - d(anchor, negative) + margin, 0) for any distance of two tensors.
+
+    The distance is `PairwiseDistance()` unless a function is given; with `swap` the negative's
+    distance to the positive counts where it is smaller.
+
+    >>> import rushlight as rl
+    >>> from rushlight import nn
+    >>> loss = nn.TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().sum(1))
+    >>> loss(rl.zeros(1, 2), rl.ones(1, 2), rl.ones(1, 2))
+    tensor(1.)
+    """
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ):
+        super().__init__(reduction=reduction)
+        if margin <= 0:
+            raise ValueError(
+                "TripletMarginWithDistanceLoss: expected margin to be greater than 0, got "
+                f"{margin} instead"
+            )
+        self.distance_function = distance_function or PairwiseDistance()
+        self.margin = margin
+        self.swap = swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return F.triplet_margin_with_distance_loss(
+            *(anchor, positive, negative),
+            distance_function=self.distance_function,
+            margin=self.margin,
             swap=self.swap,
             reduction=self.reduction,
         )

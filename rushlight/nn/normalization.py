@@ -167,6 +167,54 @@ class BatchNorm3d(_BatchNorm):
     ranks = (5,)
 
 
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation over all processes of a group; in one process, `BatchNorm` of any rank.
+
+    There is one process so far, so `process_group` makes no difference.
+
+    >>> import rushlight as rl
+    >>> from rushlight import nn
+    >>> net = nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm2d(3)))
+    >>> type(net[0]).__name__
+    'SyncBatchNorm'
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ):
+        options = eps, momentum, affine, track_running_stats, device, dtype
+        super().__init__(num_features, *options, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with all batch normalisations in it replaced, their values kept."""
+        result = module
+        if isinstance(module, _BatchNorm):
+            options = module.eps, module.momentum, module.affine, module.track_running_stats
+            result = cls(module.num_features, *options, process_group)
+            result.training = module.training
+            for table in ("_parameters", "_buffers"):
+                result.__dict__[table].update(module.__dict__[table])
+        for name, child in module.named_children():
+            result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return result
+
+
 class _InstanceNorm(_Running):
     """Statistics over the positions of each sample."""
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.device import check_device
+from rushlight.graph.dtype import DType
 from rushlight.graph.recorder import recorder
+from rushlight.graph.spec import Spec
+from rushlight.nn.creation import empty
+from rushlight.ops.promotion import get_default_dtype
 from rushlight.tensor import Tensor, alias_of, node_of, wrap
 
 
@@ -111,3 +116,119 @@ def _checked(kind: type, data: Any) -> Tensor:
             f"Actual: {type(data).__name__}."
         )
     return data
+
+
+class Uninitialized(Tensor):
+    """A tensor whose shape is not known yet: it has a dtype and no values.
+
+    It can be cast and given its shape by `materialize`; anything else is a ValueError, and asking
+    for its shape a RuntimeError.
+    """
+
+    cls_to_become: type[Tensor] = Tensor
+    _kind: DType
+
+    @classmethod
+    def _of_dtype(cls, requires_grad: bool, device: Any, dtype: Any) -> Any:
+        check_device(device)
+        result = object.__new__(cls)
+        result._kind = dtype or get_default_dtype()
+        result._requires_grad = bool(requires_grad)
+        return result
+
+    def materialize(self, shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> None:
+        """Become a usual parameter or buffer of this shape, still to be filled with values."""
+        made = empty(tuple(shape), device, dtype or self.__dict__.pop("_kind"))
+        self.__dict__.pop("_kind", None)
+        self.__class__ = self.cls_to_become
+        self.__dict__.update(made.__dict__)
+
+    def _unknown(self, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError(
+            "Attempted to use an uninitialized parameter. This error happens when you are using a "
+            "`LazyModule` or explicitly manipulating "
+            f"`rushlight.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call "
+            "`forward` with a dummy batch to initialize the parameters before calling functions"
+        )
+
+    @property
+    def _node(self) -> Any:
+        return self._unknown()
+
+    @property
+    def _spec(self) -> Spec:
+        return self._unknown()
+
+    @property
+    def shape(self) -> Any:
+        """RuntimeError: it is not known yet."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+            "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+            "initialized one. Call `forward` to initialize the parameters before accessing their "
+            "attributes."
+        )
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype that it will have."""
+        return self._kind
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Switch whether gradients will be computed; returns the tensor itself."""
+        self._requires_grad = bool(requires_grad)
+        return self
+
+    def detach(self) -> Any:
+        """The tensor itself: there are no values to share."""
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """Change the dtype that it will have; returns the tensor itself."""
+        for argument in (*args, *kwargs.values()):
+            if isinstance(argument, DType):
+                self._kind = argument
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)._of_dtype(self._requires_grad, None, self._kind)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: int) -> tuple:
+        return type(self)._of_dtype, (self._requires_grad, None, self._kind)
+
+
+class UninitializedParameter(Uninitialized, Parameter):
+    """A parameter whose shape the first input will tell; see `nn.LazyLinear` and its kin."""
+
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return cls._of_dtype(requires_grad, device, dtype)
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None):
+        """All is done in `__new__`; this names the arguments."""
+
+
+class UninitializedBuffer(Uninitialized):
+    """A buffer whose shape the first input will tell."""
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        persistent: bool = True,
+    ) -> Any:
+        result = cls._of_dtype(requires_grad, device, dtype)
+        result.persistent = persistent
+        return result
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether this is a parameter or buffer whose shape is not known yet."""
+    return isinstance(param, Uninitialized)

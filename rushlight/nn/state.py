@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rushlight.autograd.handle import RemovableHandle
 from rushlight.autograd.inplace import write_value
 from rushlight.graph.elementwise import cast
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.nn.state_errors import explain, shape_mismatch
 from rushlight.tensor import Tensor, modes, node_of
 
@@ -158,6 +158,8 @@ class State:
                 f"Tensor-like object from checkpoint but received {type(new)}"
             )
             return
+        if is_lazy(old) and is_lazy(new):
+            return
         if old.dim() == 0 and tuple(new.shape) == (1,):
             new = new.detach().reshape(())
         if new.shape != old.shape:
@@ -281,7 +283,7 @@ class _Snapshot:
             for _, *tables in self.members
             for table in tables
             for tensor in table.values()
-            if tensor is not None
+            if tensor is not None and not is_lazy(tensor)
         }
         self.values = [(tensor, node_of(tensor)) for tensor in tensors.values()]
 

@@ -37,7 +37,7 @@ FAMILIES = (
 FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "creation", "ranges")
 FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing", "memory")
 FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "norm", "margin")
-FAMILIES += ("padding", "dropout", "image", "ctc", "scan")
+FAMILIES += ("padding", "dropout", "image", "grid", "ctc", "scan")
 FAMILIES += ("complex", "spectra", "tapers")
 
 FUNCTIONS: dict[str, Callable] = {}

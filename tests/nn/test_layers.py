@@ -163,7 +163,6 @@ def test_embedding():
 @pytest.mark.parametrize(
     ("run", "kind", "words"),
     [
-        (lambda: nn.Embedding(3, 2, max_norm=1.0), NotImplementedError, "max_norm"),
         (lambda: nn.Embedding(3, 2, sparse=True), NotImplementedError, "dense"),
         (lambda: nn.Embedding(3, 2, padding_idx=3), AssertionError, "within num_embeddings"),
         (lambda: nn.Embedding.from_pretrained(rl.ones(2)), AssertionError, "2-dimensional"),

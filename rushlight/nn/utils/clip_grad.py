@@ -1,4 +1,4 @@
-"""Helpers for training loops: clipping gradients, parameters as one vector."""
+"""Clipping gradients by their norm or by value."""
 
 from __future__ import annotations
 
@@ -121,31 +121,3 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
 
 def _grads(parameters: Tensors) -> list[Tensor]:
     return [p.grad for p in _listed(parameters) if p.grad is not None]
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters behind each other, as one vector."""
-    return FUNCTIONS["cat"]([parameter.reshape(-1) for parameter in parameters])
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Write a vector into parameters, one behind the other; TypeError for no tensor."""
-    if not isinstance(vec, Tensor):
-        raise TypeError(f"expected rushlight.Tensor, but got: {type(vec).__name__}")
-    start = 0
-    for parameter in parameters:
-        end = start + parameter.numel()
-        part = vec[start:end].reshape(parameter.shape).detach()
-        write_value(parameter, node_of(part.to(parameter.dtype)))
-        start = end
-
-
-def consume_prefix_in_state_dict_if_present(state_dict: dict, prefix: str) -> None:
-    """Strip a prefix from the keys of a state_dict, in place."""
-    for key in list(state_dict):
-        if key.startswith(prefix):
-            state_dict[key[len(prefix) :]] = state_dict.pop(key)
-    metadata = getattr(state_dict, "_metadata", None)
-    for key in list(metadata or ()):
-        if key.startswith(prefix) or key == prefix.rstrip("."):
-            metadata[key[len(prefix) :]] = metadata.pop(key)
