@@ -105,7 +105,7 @@ class Generator:
 
 
 def _checked(seed: Any) -> int:
-    if not hasattr(seed, "__index__") and not isinstance(seed, float):
+    if not hasattr(seed, "__index__") and not isinstance(seed, (float, str)):
         raise TypeError(f"manual_seed expected an int, but got {type(seed).__name__}")
     seed = int(seed)
     if not -(1 << 63) <= seed <= _MASK:

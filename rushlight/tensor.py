@@ -279,7 +279,7 @@ def refresh(view: Tensor) -> None:
     view._seen = cell.version
     if not view._chain:
         return
-    base = view._base
+    base = root_of(view)
     if base is not None and not view._untracked and base.requires_grad:
         derived = base
         with_grad, modes.grad = modes.grad, True
@@ -300,6 +300,14 @@ def refresh(view: Tensor) -> None:
     for operation, arguments in view._chain:
         node = operation.forward(operation.idle, node, *arguments)
     view._node = node
+
+
+def root_of(view: Tensor) -> Tensor | None:
+    """What a tensor is a view of, or None; where that took a view of itself in place, its root."""
+    base = view._base
+    while base is not None and base._base is not None:
+        base = view._base = base._base
+    return base
 
 
 def ensure_cell(tensor: Tensor) -> Cell:

@@ -156,6 +156,14 @@ class Function:
     tensor([2., 2.])
     """
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """RuntimeError: a Function is applied by its class."""
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            f"new-style autograd function with static forward method.\nUse {type(self).__name__}"
+            ".apply(...), on the class."
+        )
+
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the outputs; to be defined by the subclass."""

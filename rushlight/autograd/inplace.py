@@ -8,7 +8,7 @@ from rushlight.autograd.operation import Operation
 from rushlight.graph.creation import literal
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node
-from rushlight.tensor import Tensor, ensure_cell, modes, node_of
+from rushlight.tensor import Tensor, ensure_cell, modes, node_of, root_of
 
 
 class CopySlices(Operation):
@@ -43,6 +43,17 @@ def put_through(base: Node, part: Node, chain: tuple) -> Node:
 
 def check_inplace(tensor: Tensor, name: str) -> None:
     """RuntimeError where PyTorch forbids a write: leaves that require grad, tracked views."""
+    check_leaf(tensor, name)
+    if tensor._chain and 0 in _repeating_strides(tensor):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation.\n"
+            f"In {name}: the tensor of shape {list(tensor.shape)} was made by expand()."
+        )
+
+
+def check_leaf(tensor: Tensor, name: str) -> None:
+    """RuntimeError for a leaf that requires grad, and for a view of one."""
     if modes.grad and tensor.requires_grad:
         if tensor._grad_fn is None:
             raise RuntimeError(
@@ -51,18 +62,12 @@ def check_inplace(tensor: Tensor, name: str) -> None:
                 "Actual: a leaf that requires grad. To update a parameter by hand, write under "
                 "`with rl.no_grad():`, or to `.data`."
             )
-        base = tensor._base
+        base = root_of(tensor)
         if base is not None and base._grad_fn is None and base._requires_grad:
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place "
                 f"operation.\nIn {name}: write under `with rl.no_grad():`, or to `.data`."
             )
-    if tensor._chain and 0 in _repeating_strides(tensor):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a "
-            "single memory location. Please clone() the tensor before performing the operation.\n"
-            f"In {name}: the tensor of shape {list(tensor.shape)} was made by expand()."
-        )
 
 
 def _repeating_strides(tensor: Tensor) -> list[int]:
@@ -73,7 +78,8 @@ def _repeating_strides(tensor: Tensor) -> list[int]:
 def write(tensor: Tensor, result: Tensor, name: str) -> Tensor:
     """Give `tensor` the value and the history of `result`, of equal shape and dtype."""
     check_inplace(tensor, name)
-    base = tensor if tensor._base is None else tensor._base
+    root = root_of(tensor)
+    base = tensor if root is None else root
     if tensor._untracked and modes.grad and (result._requires_grad or base.requires_grad):
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode "
@@ -87,7 +93,7 @@ def write(tensor: Tensor, result: Tensor, name: str) -> Tensor:
 
 def rewrite_history(tensor: Tensor, result: Tensor) -> None:
     """The tensor's gradient now flows to `result`'s; for a view, through its base."""
-    base = tensor._base
+    base = root_of(tensor)
     if base is None:
         _adopt_history(tensor, result)
         return

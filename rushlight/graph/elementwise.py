@@ -6,7 +6,7 @@ other broadcasting is recorded as an `expand`.
 
 from __future__ import annotations
 
-from rushlight.graph.dtype import DType, bool_
+from rushlight.graph.dtype import DType, bool_, int32
 from rushlight.graph.node import Node, Primitive
 from rushlight.graph.recorder import record
 from rushlight.graph.spec import Spec, spec_of
@@ -29,6 +29,10 @@ def _infer_same(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> 
 
 def _infer_comparison(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
     return _infer_same(specs, attributes, numbers, spec).with_dtype(bool_)
+
+
+def _infer_exponent(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
+    return specs[0].with_dtype(int32)
 
 
 def _infer_where(specs: tuple, attributes: tuple, numbers: tuple, spec: Spec) -> Spec:
@@ -69,6 +73,10 @@ SINH, COSH, TANH = _unary("sinh"), _unary("cosh"), _unary("tanh")
 ASINH, ACOSH, ATANH = _unary("asinh"), _unary("acosh"), _unary("atanh")
 ERF, ERFC, ERFINV = _unary("erf"), _unary("erfc"), _unary("erfinv")
 LGAMMA, DIGAMMA = _unary("lgamma"), _unary("digamma")
+ZETA, IGAMMA, IGAMMAC = _binary("zeta"), _binary("igamma"), _binary("igammac")
+SIGNBIT = Primitive("signbit", "elementwise", _infer_comparison, exact=True)
+EXPONENT = Primitive("exponent", "elementwise", _infer_exponent, exact=True)
+MANTISSA = _unary("mantissa", True)
 
 ADD, SUB, MUL, DIV = (_binary(name, True) for name in ("add", "sub", "mul", "div"))
 FLOOR_DIV, REMAINDER, FMOD = (_binary(name, True) for name in ("floor_div", "remainder", "fmod"))
@@ -76,6 +84,8 @@ MAXIMUM, MINIMUM = _binary("maximum", True), _binary("minimum", True)
 POW, ATAN2 = _binary("pow"), _binary("atan2")
 AND, OR, XOR = _binary("and", True), _binary("or", True), _binary("xor", True)
 SHIFT_LEFT, SHIFT_RIGHT = _binary("shift_left", True), _binary("shift_right", True)
+COPYSIGN, NEXTAFTER = _binary("copysign", True), _binary("nextafter", True)
+GCD, LCM = _binary("gcd", True), _binary("lcm", True)
 
 EQ, NE, LT = _comparison("eq"), _comparison("ne"), _comparison("lt")
 LE, GT, GE = _comparison("le"), _comparison("gt"), _comparison("ge")
@@ -111,6 +121,16 @@ def cast(x: Node, dtype: DType) -> Node:
     if x.spec.dtype is dtype:
         return x
     return record(CAST, (x,), (), (), x.spec.with_dtype(dtype))
+
+
+def signbit(x: Node) -> Node:
+    """Whether the sign of a float is minus, also that of a zero or NaN."""
+    return record(SIGNBIT, (x,), (), (), x.spec.with_dtype(bool_))
+
+
+def exponent(x: Node) -> Node:
+    """The power of two of a float whose mantissa lies from 1/2 to 1, as int32."""
+    return record(EXPONENT, (x,), (), (), x.spec.with_dtype(int32))
 
 
 def neg(x: Node) -> Node:

@@ -40,6 +40,7 @@ from rushlight.ops.conv import (
 )
 from rushlight.ops.cross_entropy import cross_entropy, nll_loss
 from rushlight.ops.ctc import ctc_loss
+from rushlight.ops.distances import pdist
 from rushlight.ops.dropout import (
     alpha_dropout,
     dropout,
@@ -90,6 +91,7 @@ from rushlight.ops.norm import (
     rms_norm,
 )
 from rushlight.ops.padding import pad
+from rushlight.ops.pieces import channel_shuffle
 from rushlight.ops.pool import (
     avg_pool1d,
     avg_pool2d,

@@ -39,6 +39,8 @@ FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "pr
 FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "norm", "margin")
 FAMILIES += ("padding", "dropout", "image", "grid", "ctc", "scan")
 FAMILIES += ("complex", "spectra", "tapers")
+FAMILIES += ("pieces", "diagonals", "strided", "reseated", "pairs", "signs", "gamma")
+FAMILIES += ("distances", "integrals", "histograms")
 
 FUNCTIONS: dict[str, Callable] = {}
 

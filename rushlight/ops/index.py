@@ -66,6 +66,8 @@ def _item(item: Any) -> Any:
         return item.item()
     if hasattr(item, "__index__"):
         return item.__index__()
+    if isinstance(item, str):
+        raise TypeError("new(): invalid data type 'str'\nExpected: an index.\nActual: a str.")
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
         f"indices (got {type(item).__name__})"

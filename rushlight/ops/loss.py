@@ -19,6 +19,7 @@ from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import broadcast, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
+from rushlight.ops.places import known_values
 from rushlight.ops.promotion import promote_tensors
 from rushlight.ops.reduce import wide
 from rushlight.ops.results import shown_as
@@ -225,6 +226,14 @@ def _same_size(name: str, input: Tensor, target: Tensor) -> None:
         fail(ValueError, name, words, f"a target of shape {list(input.shape)}", describe(target))
 
 
+def _check_probabilities(input: Tensor) -> None:
+    values = known_values(input)
+    if values is not None and not ((values >= 0) & (values <= 1)).all():
+        words = "all elements of input should be between 0 and 1"
+        actual = f"from {values.min()} to {values.max()}"
+        fail(RuntimeError, "binary_cross_entropy", words, "probabilities", actual)
+
+
 @in_float32
 def binary_cross_entropy(
     input: Tensor,
@@ -234,9 +243,13 @@ def binary_cross_entropy(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """-(target log(input) + (1 - target) log(1 - input)), for probabilities between 0 and 1."""
+    """-(target log(input) + (1 - target) log(1 - input)), for probabilities between 0 and 1.
+
+    RuntimeError for inputs outside that are known at the call; others give NaN.
+    """
     reduction = check_reduction(reduction, size_average, reduce)
     check_tensor("binary_cross_entropy", "input", input)
+    _check_probabilities(input)
     _same_size("binary_cross_entropy", input, target)
     if target._spec.dtype is not input._spec.dtype:
         words = f"Found dtype {target.dtype.name} but expected {input.dtype.name}"

@@ -190,6 +190,11 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     rank = input._spec.rank
     sources = source if isinstance(source, (tuple, list)) else (source,)
     targets = destination if isinstance(destination, (tuple, list)) else (destination,)
+    if isinstance(source, int) is not isinstance(destination, int):
+        raise TypeError(
+            "movedim() received an invalid combination of arguments: source and destination must "
+            f"both be ints or both sequences, not {source!r} and {destination!r}"
+        )
     if len(sources) != len(targets):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "

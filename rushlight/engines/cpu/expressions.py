@@ -85,6 +85,8 @@ _RULES: dict[str, Emit] = {
     "gt": lambda f, a, b: a > b,
     "ge": lambda f, a, b: a >= b,
     "where": lambda f, c, a, b: f.select(c, a, b),
+    "copysign": lambda f, a, b: f.copysign(a, b),
+    "signbit": lambda f, x: f.copysign(f.like(1, x), x) < 0,
 }
 _CREATIONS = ("number", "iota", "random_bits")
 _ALL_FUNCTIONS = frozenset().union(*EMITTED.values())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rushlight.engines.reference import special
+from rushlight.engines.reference import gamma, special
 from rushlight.engines.reference.rounding import Rule, cast, widened
 from rushlight.graph import elementwise as e
 from rushlight.graph.indexing import FENCE
@@ -116,6 +116,13 @@ _PLAIN = {
     e.GT: np.greater,
     e.GE: np.greater_equal,
     e.WHERE: np.where,
+    e.SIGNBIT: np.signbit,
+    e.COPYSIGN: np.copysign,
+    e.NEXTAFTER: np.nextafter,
+    e.GCD: np.gcd,
+    e.LCM: np.lcm,
+    e.MANTISSA: lambda x: np.frexp(x)[0],
+    e.EXPONENT: lambda x: np.frexp(x)[1],
     FENCE: _fence,
 }
 
@@ -148,6 +155,9 @@ _WIDE = {
     e.ERFINV: special.erfinv,
     e.LGAMMA: special.lgamma,
     e.DIGAMMA: special.digamma,
+    e.ZETA: gamma.zeta,
+    e.IGAMMA: gamma.igamma,
+    e.IGAMMAC: gamma.igammac,
 }
 
 RULES: dict[Primitive, Rule] = {

@@ -147,8 +147,8 @@ def test_a_forked_child_starts_anew(threads):
 
 
 def test_number_of_threads_is_checked():
-    for wrong in (0, -1, 1.5):
-        with pytest.raises(ValueError, match="positive number of threads"):
+    for wrong in (0, -1):
+        with pytest.raises(RuntimeError, match="positive number of threads"):
             pool.set_num_threads(wrong)
 
 
