@@ -35,6 +35,20 @@ class Polygamma(Operation):
         return grad * polygamma(ctx.n + 1, x)
 
 
+class SpecialZeta(Operation):
+    """Hurwitz's zeta function; d/dq is -s zeta(s + 1, q)."""
+
+    def forward(ctx, s: Node, q: Node, dtype: DType) -> Node:
+        ctx.save_inputs(0, 1)
+        return e.binary(e.ZETA, *align(s, q, dtype, "zeta"))
+
+    def backward(ctx, grad: Tensor) -> tuple:
+        if ctx.needs(0):
+            raise NotImplementedError("the derivative for 'zeta: input' is not implemented.")
+        s, q = ctx.saved
+        return None, grad * -s * zeta(s + 1, q)
+
+
 class Igamma(Operation):
     """The lower regularised incomplete gamma function; d/dx is x^(a-1) exp(-x) / gamma(a)."""
 
@@ -84,6 +98,18 @@ def polygamma(n: int, input: Tensor) -> Tensor:
     return Polygamma.apply((input,), n) if n else input.digamma()
 
 
+def zeta(input: Operand, other: Operand) -> Tensor:
+    """Hurwitz's zeta function, the sum of (other + k)^-input for k from 0; for `special.zeta`.
+
+    >>> import rushlight as rl
+    >>> rl.special.zeta(rl.tensor([2.0]), 1)
+    tensor([1.6449])
+    """
+    s, q, dtype = operands(input, other, "zeta")
+    dtype = dtype if dtype.is_floating_point else get_default_dtype()
+    return SpecialZeta.apply((s, q), dtype)
+
+
 def _incomplete(name: str, operation: type[Operation], input: Operand, other: Operand) -> Tensor:
     a, x, dtype = operands(input, other, name)
     if not dtype.is_floating_point:
@@ -126,8 +152,9 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
 
 
 FUNCTIONS: dict[str, Any] = {f.__name__: f for f in (polygamma, igamma, igammac, mvlgamma)}
+FUNCTIONS["special_zeta"] = zeta
 METHODS = {
-    **FUNCTIONS,
+    **{name: f for name, f in FUNCTIONS.items() if name != "special_zeta"},
     "polygamma": lambda self, n: polygamma(n, self),
     "polygamma_": lambda self, n: self.copy_(polygamma(n, self)),
 }

@@ -41,6 +41,7 @@ X = np.array([0.01, 0.5, 2.0, 5.0, 30.0])
 CASES = [
     OpCase("trigamma", lambda x: rl.polygamma(1, x), (positive(3, 4),), tolerance=1e-9),
     OpCase("polygamma", lambda x: x.polygamma(2), (positive(3),)),
+    OpCase("zeta", lambda x: rl.special.zeta(3.0, x), (positive(3),)),
     OpCase("digamma", rl.digamma, (positive(3, 4),)),
     OpCase("lgamma", rl.lgamma, (positive(3, 4),)),
     OpCase("mvlgamma", lambda x: rl.mvlgamma(x, 3), (positive(3, 4) + 1,)),
