@@ -134,6 +134,11 @@ ROWS = {
         lambda t: t.nn.LSTM(2, 4)(t.ones(1, 1, 3)),
     ),
     "an unknown nonlinearity": (ValueError, "sine", lambda t: t.nn.RNN(2, 4, nonlinearity="sine")),
+    "heads that do not divide": (
+        AssertionError,
+        "divisible",
+        lambda t: t.nn.MultiheadAttention(3, 2),
+    ),
     "an upsampling to nowhere": (
         ValueError,
         "size or scale_factor",
@@ -240,6 +245,11 @@ ROWS = {
         lambda t: t.nn.functional.triplet_margin_loss(t.ones(1, 2), t.ones(1, 3), t.ones(1, 4)),
     ),
     "a margin of power 3": (ValueError, "p == 1", lambda t: t.nn.MultiMarginLoss(p=3)),
+    "linear cross entropy of two widths": (
+        RuntimeError,
+        "in_features",
+        lambda t: t.nn.functional.linear_cross_entropy(t.ones(1, 2), t.ones(3, 3), t.tensor([0])),
+    ),
     "norms of nothing known": (
         RuntimeError,
         "non-finite",
