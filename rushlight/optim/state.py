@@ -117,6 +117,10 @@ class OptimizerState:
         return RemovableHandle(self._load_state_dict_post_hooks, hook, first=prepend)
 
 
+_NUMBERS = ("step", "mu_product", "eta", "mu")
+"""State that old files hold as plain numbers, and optimisers as tensors."""
+
+
 def _take_state(value: Any, parameter: Tensor, name: str | None = None) -> Any:
     """A copy of saved state, in the parameter's dtype as far as it is floating point."""
     if isinstance(value, Tensor):
@@ -125,7 +129,7 @@ def _take_state(value: Any, parameter: Tensor, name: str | None = None) -> Any:
         if name != "step" and floats:
             node = cast(node, parameter.dtype)
         return wrap(node)
-    if name == "step" and isinstance(value, (int, float)):
+    if name in _NUMBERS and isinstance(value, (int, float)):
         return filled((), value, float32)
     if isinstance(value, dict):
         return {key: _take_state(item, parameter, key) for key, item in value.items()}

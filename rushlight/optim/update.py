@@ -91,6 +91,28 @@ class Counts:
         return self._values[count]
 
 
+class Scalars:
+    """Numbers in the state of one step, read and replaced without computing.
+
+    Equal numbers share the value, not the tensor.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple, Node] = {}
+
+    def read(self, tensor: Tensor) -> float:
+        """The number that a tensor holds."""
+        node = node_of(tensor)
+        return float(value_of(node).values(node.spec).item())
+
+    def replace(self, tensor: Tensor, value: float) -> None:
+        """Write a number into a tensor."""
+        key = value, tensor.dtype
+        if key not in self._nodes:
+            self._nodes[key] = node_of(filled((), *key))
+        write_value(tensor, self._nodes[key])
+
+
 def filled(shape: tuple[int, ...], value: float, dtype: DType) -> Tensor:
     """A tensor of one number, whose memory is there at once."""
     return from_array(np.full(shape, value, dtype.compute), dtype)

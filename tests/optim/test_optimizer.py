@@ -93,6 +93,31 @@ REFUSED = [
     (lambda: optim.Adam([leaf(1.0)], capturable=True), NotImplementedError, "capturable"),
     (lambda: optim.SGD([leaf(1.0)], differentiable=True), NotImplementedError, "not built"),
     (lambda: optim.Adam([leaf(1.0)], foreach=True, fused=True), RuntimeError, "together"),
+    (lambda: optim.Adadelta([leaf(1.0)], rho=2), ValueError, "Invalid rho value: 2"),
+    (lambda: optim.Adagrad([leaf(1.0)], lr_decay=-1), ValueError, "Invalid lr_decay value: -1"),
+    (
+        lambda: optim.Adagrad([leaf(1.0)], initial_accumulator_value=-1),
+        *(ValueError, "Invalid initial_accumulator_value"),
+    ),
+    (lambda: optim.Adamax([leaf(1.0)], betas=(0.9, 1.0)), ValueError, "parameter at index 1"),
+    (lambda: optim.NAdam([leaf(1.0)], momentum_decay=-1), ValueError, "momentum_decay value: -1"),
+    (lambda: optim.RAdam([leaf(1.0)], betas=(-1, 0.5)), ValueError, "parameter at index 0"),
+    (lambda: optim.RMSprop([leaf(1.0)], alpha=-1), ValueError, "Invalid alpha value: -1"),
+    (lambda: optim.RMSprop([leaf(1.0)], momentum=-1), ValueError, "Invalid momentum value: -1"),
+    (lambda: optim.Rprop([leaf(1.0)], etas=(1, 0.5)), ValueError, "Invalid eta values: 1, 0.5"),
+    (lambda: optim.ASGD([leaf(1.0)], weight_decay=-1), ValueError, "Invalid weight_decay"),
+    (lambda: optim.Adafactor([leaf(1.0)], lr=-1), ValueError, "Learning rate should be >= 0"),
+    (lambda: optim.Adafactor([leaf(1.0)], d=0.5), ValueError, "Clipping threshold d should be"),
+    (lambda: optim.Adafactor([leaf(1.0)], eps=(-1, 0)), ValueError, "epsilon1 should be >= 0"),
+    (lambda: optim.Adafactor([leaf(1.0)], beta2_decay=1), ValueError, "beta2_decay should be <="),
+    (lambda: optim.Muon([leaf(1.0)]), ValueError, "only supports 2D parameters"),
+    (lambda: optim.Muon([leaf(1.0)], momentum=-1), ValueError, "momentum should be >= 0"),
+    (lambda: optim.Muon([leaf(1.0)], adjust_lr_fn="x"), ValueError, "x is not supported"),
+    (lambda: optim.RMSprop([leaf(1.0)], capturable=True), NotImplementedError, "not built"),
+    (
+        lambda: step(optim.NAdam([z := rl.tensor([1j])]), z),
+        *(NotImplementedError, "complex parameters is not built"),
+    ),
 ]
 
 
@@ -136,6 +161,15 @@ KINDS = [
     lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
     lambda p: optim.Adam(p, lr=0.1, amsgrad=True),
     lambda p: optim.AdamW(p, lr=0.1),
+    optim.Adadelta,
+    lambda p: optim.Adagrad(p, lr=0.1),
+    lambda p: optim.Adamax(p, lr=0.1),
+    lambda p: optim.NAdam(p, lr=0.1),
+    lambda p: optim.RAdam(p, lr=0.1, betas=(0.9, 0.9)),
+    lambda p: optim.RMSprop(p, lr=0.1, momentum=0.9, centered=True),
+    lambda p: optim.Rprop(p, lr=0.1),
+    lambda p: optim.ASGD(p, lr=0.1, lambd=0.1, t0=1),
+    lambda p: optim.Adafactor(p, lr=0.1),
 ]
 
 

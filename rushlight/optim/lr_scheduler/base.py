@@ -18,6 +18,8 @@ class LRScheduler:
     """
 
     _get_lr_called_within_step = False
+    _takes_epochs = False
+    """Whether `step(epoch)` is a way to use it."""
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):
@@ -58,6 +60,8 @@ class LRScheduler:
         if self._step_count == 1 and not self._is_initial:
             self._warn_of_order()
         self._step_count += 1
+        if epoch is not None and not self._takes_epochs:
+            warn_of_epoch()
         self._update_lr(epoch)
 
     def _warn_of_order(self) -> None:
@@ -109,6 +113,17 @@ class LRScheduler:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a `state_dict` was taken."""
         self.__dict__.update(state_dict)
+
+
+def warn_of_epoch() -> None:
+    """Say that `step(epoch)` is PyTorch's old form."""
+    warnings.warn(
+        "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
+        "possible. Please use `scheduler.step()` to step the scheduler. If it is given, the closed "
+        "form is used instead of the chainable form, where there is one.",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def set_in_group(group: dict[str, Any], name: str, value: float) -> None:

@@ -15,7 +15,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """Half a cosine from the first learning rate to eta_min, again and again.
 
     The first takes `T_0` steps, each next `T_mult` times as many (Loshchilov and Hutter, 2017).
+    `step(epoch)` takes fractions of an epoch.
     """
+
+    _takes_epochs = True
 
     def __init__(
         self,

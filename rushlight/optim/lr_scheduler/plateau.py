@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rushlight.optim.lr_scheduler.base import LRScheduler, one_for_each, set_in_group
+from rushlight.optim.lr_scheduler.base import (
+    LRScheduler,
+    one_for_each,
+    set_in_group,
+    warn_of_epoch,
+)
 from rushlight.optim.optimizer import Optimizer
 
 
@@ -67,6 +72,8 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: Any, epoch: int | None = None) -> None:
         """Look at the number, and lower the learning rates if it has stopped getting better."""
         current = float(metrics)
+        if epoch is not None:
+            warn_of_epoch()
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self.is_better(current, self.best):
             self.best = current
@@ -83,6 +90,16 @@ class ReduceLROnPlateau(LRScheduler):
         self._last_lr = self._present()
 
     def _reduce_lr(self, epoch: int) -> None:
+        groups = len(self.optimizer.param_groups)
+        if groups != len(self.min_lrs):
+            if self.default_min_lr is None:
+                raise RuntimeError(
+                    f"The number of param groups in the `optimizer` ({groups}) differs from when "
+                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a "
+                    "new param group being added to the optimizer. Please modify the `min_lrs` "
+                    "field to match the length of the `optimizer` param groups."
+                )
+            self.min_lrs = [self.default_min_lr] * groups
         for group, lowest in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
             old = float(group["lr"])
             new = max(old * self.factor, lowest)
