@@ -87,7 +87,8 @@ def _move(averaged: list[Tensor], current: list[Tensor], part: float) -> None:
 
 
 def _moved(row: list[Node], numbers: dict[str, Node]) -> list[Node]:
-    return [running(*row, numbers["part"])]
+    average, value = row
+    return [running(average, value, numbers["part"])]
 
 
 class AveragedModel(Module):

@@ -1,5 +1,8 @@
 """Residual networks: He et al., "Deep residual learning for image recognition", CVPR 2016.
 
+With groups, Xie et al., "Aggregated residual transformations" (ResNeXt), CVPR 2017; wider ones,
+Zagoruyko and Komodakis, "Wide residual networks", BMVC 2016.
+
 Names, arguments and `state_dict` keys are torchvision's, so that its weights fit.  As there, a
 Bottleneck strides in its 3x3 convolution ("ResNet v1.5").
 """
@@ -11,6 +14,7 @@ from typing import Any
 
 from rushlight import nn
 from rushlight.tensor import Tensor
+from rushlight.vision.models.weights import refuse_weights
 
 Norm = Callable[[int], nn.Module]
 
@@ -221,13 +225,7 @@ class ResNet(nn.Module):
 def _resnet(
     block: type[BasicBlock | Bottleneck], layers: list[int], weights: Any, options: dict[str, Any]
 ) -> ResNet:
-    if weights is not None:
-        raise NotImplementedError(
-            "Expected weights=None: Rushlight downloads no trained weights.\n"
-            f"Actual: weights={weights!r}.\n"
-            "Weights of torchvision fit: write them by safetensors.torch.save_file where PyTorch "
-            "is installed, and give rl.load(path) to load_state_dict here."
-        )
+    refuse_weights(weights)
     return ResNet(block, layers, **options)
 
 
@@ -257,3 +255,31 @@ def resnet101(*, weights: None = None, progress: bool = True, **kwargs: Any) -> 
 def resnet152(*, weights: None = None, progress: bool = True, **kwargs: Any) -> ResNet:
     """ResNet-152: 60.2 million parameters; arguments as for `resnet18`."""
     return _resnet(Bottleneck, [3, 8, 36, 3], weights, kwargs)
+
+
+def resnext50_32x4d(*, weights: None = None, progress: bool = True, **kwargs: Any) -> ResNet:
+    """ResNeXt-50 with 32 groups of 4: 25.0 million parameters; arguments as for `resnet18`."""
+    sizes = {"groups": 32, "width_per_group": 4}
+    return _resnet(Bottleneck, [3, 4, 6, 3], weights, sizes | kwargs)
+
+
+def resnext101_32x8d(*, weights: None = None, progress: bool = True, **kwargs: Any) -> ResNet:
+    """ResNeXt-101 with 32 groups of 8: 88.8 million parameters; arguments as for `resnet18`."""
+    sizes = {"groups": 32, "width_per_group": 8}
+    return _resnet(Bottleneck, [3, 4, 23, 3], weights, sizes | kwargs)
+
+
+def resnext101_64x4d(*, weights: None = None, progress: bool = True, **kwargs: Any) -> ResNet:
+    """ResNeXt-101 with 64 groups of 4: 83.5 million parameters; arguments as for `resnet18`."""
+    sizes = {"groups": 64, "width_per_group": 4}
+    return _resnet(Bottleneck, [3, 4, 23, 3], weights, sizes | kwargs)
+
+
+def wide_resnet50_2(*, weights: None = None, progress: bool = True, **kwargs: Any) -> ResNet:
+    """Wide ResNet-50-2: 68.9 million parameters; arguments as for `resnet18`."""
+    return _resnet(Bottleneck, [3, 4, 6, 3], weights, {"width_per_group": 128} | kwargs)
+
+
+def wide_resnet101_2(*, weights: None = None, progress: bool = True, **kwargs: Any) -> ResNet:
+    """Wide ResNet-101-2: 126.9 million parameters; arguments as for `resnet18`."""
+    return _resnet(Bottleneck, [3, 4, 23, 3], weights, {"width_per_group": 128} | kwargs)
