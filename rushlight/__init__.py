@@ -46,7 +46,7 @@ from rushlight.tensor import Tensor
 __version__ = "0.1.0"
 
 _LAZY = ("amp", "data", "engines", "examples", "io", "nn", "optim", "profiler", "testing", "utils")
-_LAZY += ("vision", "fft", "signal", "special", "masked")
+_LAZY += ("vision", "fft", "linalg", "signal", "special", "masked")
 _ELSEWHERE = {
     **dict.fromkeys(
         (

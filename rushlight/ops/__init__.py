@@ -40,7 +40,7 @@ FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "n
 FAMILIES += ("padding", "dropout", "image", "grid", "ctc", "scan")
 FAMILIES += ("complex", "spectra", "tapers")
 FAMILIES += ("pieces", "diagonals", "strided", "reseated", "pairs", "signs", "gamma")
-FAMILIES += ("distances", "integrals", "histograms")
+FAMILIES += ("distances", "integrals", "histograms", "linalg")
 
 FUNCTIONS: dict[str, Callable] = {}
 

@@ -13,6 +13,7 @@ from rushlight.engines.reference import (
     elementwise,
     fourier,
     indexing,
+    linalg,
     movement,
     pooling,
     reduction,
@@ -41,6 +42,7 @@ RULES: dict[Primitive, Rule] = {
     **fourier.RULES,
     **special_rules.RULES,
     **scan.RULES,
+    **linalg.RULES,
 }
 
 
