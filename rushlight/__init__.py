@@ -47,6 +47,7 @@ __version__ = "0.1.0"
 
 _LAZY = ("amp", "data", "engines", "examples", "io", "nn", "optim", "profiler", "testing", "utils")
 _LAZY += ("vision", "fft", "linalg", "signal", "special", "masked")
+_LAZY += ("distributions",)
 _ELSEWHERE = {
     **dict.fromkeys(
         (

@@ -19,7 +19,7 @@ _ONE = ("airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "spherica
 _ONE += ("i0", "i0e", "i1", "i1e", "modified_bessel_k0", "modified_bessel_k1")
 _ONE += ("scaled_modified_bessel_k0", "scaled_modified_bessel_k1")
 _ONE += ("erfcx", "log_ndtr", "ndtri")
-_TWO = ("legendre_polynomial_p", "laguerre_polynomial_l")
+_TWO = ("standard_gamma_slope", "legendre_polynomial_p", "laguerre_polynomial_l")
 _TWO += tuple([f"{kind}chebyshev_polynomial_{k}" for kind in ("", "shifted_") for k in "tuvw"])
 _TWO += ("hermite_polynomial_h", "hermite_polynomial_he")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight.engines.reference import bessel, normal
 from rushlight.engines.reference.airy import airy_ai
+from rushlight.engines.reference.gamma_slope import standard_gamma_slope
 from rushlight.engines.reference.polynomials import POLYNOMIALS
 from rushlight.engines.reference.rounding import Rule, widened
 from rushlight.graph.node import Primitive
@@ -32,6 +33,7 @@ _FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
     "erfcx": normal.erfcx,
     "log_ndtr": normal.log_ndtr,
     "ndtri": normal.ndtri,
+    "standard_gamma_slope": standard_gamma_slope,
     **POLYNOMIALS,
 }
 

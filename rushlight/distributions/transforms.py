@@ -1,0 +1,217 @@
+"""Invertible functions of random variables, with the logarithm of how they stretch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import rushlight as rl
+from rushlight.distributions import constraints
+from rushlight.distributions.constraints import Constraint
+from rushlight.nn import functional as F
+from rushlight.tensor import Tensor
+
+
+class Transform:
+    """A function y = f(x) with an inverse; `event_dim` dimensions on the right belong together."""
+
+    bijective = True
+    domain: Constraint = constraints.real
+    codomain: Constraint = constraints.real
+    event_dim = 0
+
+    def __init__(self, cache_size: int = 0):
+        self.cache_size = cache_size
+
+    @property
+    def inv(self) -> Transform:
+        """The inverse function."""
+        return _Inverse(self)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._call(x)
+
+    def _call(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """log |dy/dx|."""
+        raise NotImplementedError
+
+    def forward_shape(self, shape: Sequence[int]) -> Sequence[int]:
+        """The shape of y."""
+        return shape
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class _Inverse(Transform):
+    def __init__(self, transform: Transform):
+        super().__init__()
+        self._inv = transform
+        self.domain, self.codomain = transform.codomain, transform.domain
+        self.bijective, self.event_dim = transform.bijective, transform.event_dim
+
+    @property
+    def inv(self) -> Transform:
+        return self._inv
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self._inv._inverse(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self._inv._call(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -self._inv.log_abs_det_jacobian(y, x)
+
+
+class ComposeTransform(Transform):
+    """Several transforms, the first one first."""
+
+    def __init__(self, parts: Sequence[Transform], cache_size: int = 0):
+        super().__init__(cache_size)
+        self.parts = list(parts)
+        self.event_dim = max([part.event_dim for part in self.parts], default=0)
+        if self.parts:
+            self.domain, self.codomain = self.parts[0].domain, self.parts[-1].codomain
+        self.bijective = all(part.bijective for part in self.parts)
+
+    def _call(self, x: Tensor) -> Tensor:
+        for part in self.parts:
+            x = part(x)
+        return x
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        for part in reversed(self.parts):
+            y = part._inverse(y)
+        return y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        total: Any = 0.0
+        for part in self.parts:
+            y = part(x)
+            stretch = part.log_abs_det_jacobian(x, y)
+            total = total + sum_rightmost(stretch, self.event_dim - part.event_dim)
+            x = y
+        return total
+
+
+class ExpTransform(Transform):
+    """exp(x)."""
+
+    codomain: Constraint = constraints.positive
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.exp()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.log()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return x
+
+
+class PowerTransform(Transform):
+    """x to the power of an exponent, for positive x."""
+
+    domain: Constraint = constraints.positive
+    codomain: Constraint = constraints.positive
+
+    def __init__(self, exponent: Tensor | float, cache_size: int = 0):
+        super().__init__(cache_size)
+        self.exponent = exponent
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x**self.exponent
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y ** (1 / self.exponent)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return (self.exponent * y / x).abs().log()
+
+
+class SigmoidTransform(Transform):
+    """1 / (1 + exp(-x))."""
+
+    codomain: Constraint = constraints.unit_interval
+
+    def _call(self, x: Tensor) -> Tensor:
+        limits = rl.finfo(x.dtype)
+        return x.sigmoid().clamp(min=limits.tiny, max=1 - limits.eps)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        limits = rl.finfo(y.dtype)
+        y = y.clamp(min=limits.tiny, max=1 - limits.eps)
+        return y.log() - (-y).log1p()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -F.softplus(-x) - F.softplus(x)
+
+
+class TanhTransform(Transform):
+    """tanh(x)."""
+
+    codomain: Constraint = constraints.interval(-1.0, 1.0)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.tanh()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.atanh()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return 2 * (math.log(2) - x - F.softplus(-2 * x))
+
+
+class SoftplusTransform(Transform):
+    """log(1 + exp(x))."""
+
+    codomain: Constraint = constraints.positive
+
+    def _call(self, x: Tensor) -> Tensor:
+        return F.softplus(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (-(-y).expm1()).log() + y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -F.softplus(-x)
+
+
+class AffineTransform(Transform):
+    """loc + scale * x."""
+
+    def __init__(
+        self,
+        loc: Tensor | float,
+        scale: Tensor | float,
+        event_dim: int = 0,
+        cache_size: int = 0,
+    ):
+        super().__init__(cache_size)
+        self.loc, self.scale, self.event_dim = loc, scale, event_dim
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.loc + self.scale * x
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return (y - self.loc) / self.scale
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        if isinstance(self.scale, Tensor):
+            stretch = self.scale.abs().log().expand(rl.broadcast_shapes(x.shape, self.scale.shape))
+        else:
+            stretch = rl.full_like(x, math.log(abs(self.scale)))
+        return sum_rightmost(stretch, self.event_dim)
+
+
+def sum_rightmost(value: Tensor, count: int) -> Tensor:
+    """The sum over the last dimensions."""
+    return value.flatten(-count).sum(-1) if count > 0 else value
