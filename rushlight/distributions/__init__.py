@@ -38,7 +38,6 @@ from rushlight.distributions.discrete import (
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Beta, Chi2, Dirichlet, Gamma, StudentT
 from rushlight.distributions.kl import kl_divergence, register_kl
-from rushlight.distributions.multivariate import MultivariateNormal
 from rushlight.distributions.transforms import (
     AffineTransform,
     ComposeTransform,

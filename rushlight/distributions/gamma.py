@@ -23,6 +23,7 @@ from rushlight.distributions.distribution import (
 )
 from rushlight.graph.node import Node
 from rushlight.graph.special import special
+from rushlight.ops.gamma import igamma
 from rushlight.tensor import Tensor
 
 Parameter = Tensor | float
@@ -92,6 +93,9 @@ class Gamma(Distribution):
         value, a = self._values_for(value), self.concentration
         scaled = a * self.rate.log() + (a - 1) * value.log()
         return scaled - self.rate * value - a.lgamma()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return igamma(self.concentration, self.rate * self._values_for(value))
 
     def entropy(self) -> Tensor:
         a = self.concentration

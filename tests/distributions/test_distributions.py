@@ -312,3 +312,9 @@ def test_errors(call, words):
 def test_representations():
     assert repr(D.Normal(0.0, 1.0)) == "Normal(loc: 0.0, scale: 1.0)"
     assert repr(D.Gamma(t(1, 2), 1.0)).startswith("Gamma(concentration: rushlight.Size([2])")
+
+
+def test_gamma_distribution_function():
+    x = t(0.5, 1.0, 4.0)
+    np.testing.assert_allclose(D.Gamma(t(1.0), t(2.0)).cdf(x).numpy(), 1 - np.exp(-2 * x.numpy()))
+    np.testing.assert_allclose(D.Chi2(t(2.0)).cdf(x).numpy(), 1 - np.exp(-x.numpy() / 2))
