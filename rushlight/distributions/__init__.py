@@ -11,6 +11,7 @@ tensor([1., 3.])
 from __future__ import annotations
 
 from rushlight.distributions import constraints, kl, transforms
+from rushlight.distributions.choices import Categorical, Multinomial, OneHotCategorical
 from rushlight.distributions.composed import (
     Independent,
     LogNormal,
@@ -26,18 +27,11 @@ from rushlight.distributions.continuous import (
     Normal,
     Uniform,
 )
-from rushlight.distributions.discrete import (
-    Bernoulli,
-    Binomial,
-    Categorical,
-    Geometric,
-    Multinomial,
-    OneHotCategorical,
-    Poisson,
-)
+from rushlight.distributions.discrete import Bernoulli, Binomial, Geometric, Poisson
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Beta, Chi2, Dirichlet, Gamma, StudentT
 from rushlight.distributions.kl import kl_divergence, register_kl
+from rushlight.distributions.multivariate import MultivariateNormal
 from rushlight.distributions.transforms import (
     AffineTransform,
     ComposeTransform,

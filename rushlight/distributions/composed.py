@@ -7,9 +7,9 @@ from typing import Any
 
 import rushlight as rl
 from rushlight.distributions import constraints
+from rushlight.distributions.choices import Categorical
 from rushlight.distributions.constraints import Constraint
 from rushlight.distributions.continuous import Normal, Parameter
-from rushlight.distributions.discrete import Categorical
 from rushlight.distributions.distribution import Distribution, Shape
 from rushlight.distributions.transforms import (
     ComposeTransform,

@@ -7,17 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import rushlight as rl
+from rushlight.distributions.choices import Categorical, OneHotCategorical
 from rushlight.distributions.composed import Independent, LogNormal
 from rushlight.distributions.continuous import Exponential, Laplace, Normal, Uniform
-from rushlight.distributions.discrete import (
-    Bernoulli,
-    Categorical,
-    Geometric,
-    OneHotCategorical,
-    Poisson,
-)
+from rushlight.distributions.discrete import Bernoulli, Geometric, Poisson
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Beta, Dirichlet, Gamma
+from rushlight.distributions.multivariate import MultivariateNormal
 from rushlight.distributions.transforms import sum_rightmost
 from rushlight.nn import functional as F
 from rushlight.tensor import Tensor
@@ -141,6 +137,19 @@ def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
 @register_kl(Beta, Beta)
 def _beta(p: Beta, q: Beta) -> Tensor:
     return _dirichlet(p._dirichlet, q._dirichlet)
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+def _multivariate(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+    sizes = q._half_log_determinant() - p._half_log_determinant()
+    size = p.event_shape[0]
+    shape = rl.broadcast_shapes(p.batch_shape, q.batch_shape)
+    root = q._root.expand((*shape, size, size))
+    spread = rl.linalg.solve_triangular(root, p._root.expand((*shape, size, size)), upper=False)
+    apart = (q.loc - p.loc).unsqueeze(-1).expand((*shape, size, 1))
+    moved = rl.linalg.solve_triangular(root, apart, upper=False)
+    squares = (spread * spread).flatten(-2).sum(-1) + (moved * moved).flatten(-2).sum(-1)
+    return sizes + 0.5 * (squares - size)
 
 
 @register_kl(Independent, Independent)

@@ -318,3 +318,51 @@ def test_gamma_distribution_function():
     x = t(0.5, 1.0, 4.0)
     np.testing.assert_allclose(D.Gamma(t(1.0), t(2.0)).cdf(x).numpy(), 1 - np.exp(-2 * x.numpy()))
     np.testing.assert_allclose(D.Chi2(t(2.0)).cdf(x).numpy(), 1 - np.exp(-x.numpy() / 2))
+
+
+def test_normal_vectors():
+    loc, covariance = t(0.3, -1.0), rl.tensor([[2.0, 0.5], [0.5, 1.0]], dtype=rl.float64)
+    inverse = np.linalg.inv(covariance.numpy())
+    forms = [
+        D.MultivariateNormal(loc, covariance),
+        D.MultivariateNormal(loc, precision_matrix=rl.tensor(inverse)),
+        D.MultivariateNormal(loc, scale_tril=rl.tensor(np.linalg.cholesky(covariance.numpy()))),
+    ]
+    x = np.array([[0.0, 0.0], [1.5, -0.5]])
+    apart = x - loc.numpy()
+    want = -np.einsum("ni,ij,nj->n", apart, inverse, apart) / 2 - np.log(2 * np.pi)
+    want -= np.log(np.linalg.det(covariance.numpy())) / 2
+    for normal in forms:
+        np.testing.assert_allclose(normal.log_prob(rl.tensor(x)).numpy(), want, 1e-9)
+        np.testing.assert_allclose(normal.covariance_matrix.numpy(), covariance.numpy(), 1e-9)
+        np.testing.assert_allclose(normal.precision_matrix.numpy(), inverse, 1e-9)
+        np.testing.assert_allclose(normal.variance.numpy(), [2, 1])
+    rl.manual_seed(0)
+    outcomes = forms[0].rsample((20000,)).numpy()
+    np.testing.assert_allclose(np.cov(outcomes.T), covariance.numpy(), atol=0.06)
+    entropy = 0.5 * np.log(np.linalg.det(2 * np.pi * np.e * covariance.numpy()))
+    assert forms[0].entropy().item() == pytest.approx(entropy)
+    assert forms[0].expand((3,)).sample((4,)).shape == (4, 3, 2)
+    other = D.MultivariateNormal(t(0.0, 0.0), rl.eye(2, dtype=rl.float64))
+    divergence = 0.5 * (3 + 0.09 + 1 - 2 - np.log(np.linalg.det(covariance.numpy())))
+    assert D.kl_divergence(forms[0], other).item() == pytest.approx(divergence)
+
+
+def test_gradients_of_normal_vectors():
+    root = rl.tensor([[1.5, 0.0], [0.4, 0.8]], dtype=rl.float64, requires_grad=True)
+    loc, x = t(0.1, 0.2).requires_grad_(), t(1.0, -1.0)
+
+    def log_prob(loc, root):
+        return D.MultivariateNormal(loc, root @ root.mT, validate_args=False).log_prob(x)
+
+    assert gradcheck(log_prob, (loc, root))
+
+
+def test_errors_of_normal_vectors():
+    bad = rl.tensor([[1.0, 2.0], [2.0, 1.0]])
+    with pytest.raises(ValueError, match=r"parameter covariance_matrix .* PositiveDefinite"):
+        D.MultivariateNormal(rl.zeros(2), bad)
+    with pytest.raises(ValueError, match="Exactly one of"):
+        D.MultivariateNormal(rl.zeros(2))
+    with pytest.raises(ValueError, match="at least two-dimensional"):
+        D.MultivariateNormal(rl.zeros(2), rl.ones(2))
