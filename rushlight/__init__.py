@@ -46,7 +46,7 @@ from rushlight.tensor import Tensor
 __version__ = "0.1.0"
 
 _LAZY = ("amp", "data", "engines", "examples", "io", "nn", "optim", "profiler", "testing", "utils")
-_LAZY += ("vision", "fft", "linalg", "signal", "special", "masked")
+_LAZY += ("vision", "fft", "func", "linalg", "signal", "special", "masked")
 _LAZY += ("distributions",)
 _ELSEWHERE = {
     **dict.fromkeys(
@@ -57,6 +57,7 @@ _ELSEWHERE = {
         "rushlight.amp",
     ),
     "load": "rushlight.io",
+    "vmap": "rushlight.func",
     "save": "rushlight.io",
     "get_num_threads": "rushlight.engines.cpu.pool",
     "set_num_threads": "rushlight.engines.cpu.pool",

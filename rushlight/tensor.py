@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rushlight.graph.batched import Batched
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.dtype import DType, bfloat16, from_numpy_dtype
 from rushlight.graph.node import Node, input_node
@@ -37,6 +38,8 @@ class Modes(threading.local):
     anomaly = False
     anomaly_checks_nan = True
     walks = 0
+    transforms = 0
+    """In how many functions of `func` that are differentiated this thread is."""
     watchers: tuple = ()
     autocast: Any = None
     """What `autocast` casts to, while it is on; see `ops/autocast.py`."""
@@ -322,6 +325,8 @@ def ensure_cell(tensor: Tensor) -> Cell:
 
 def _shared_array(tensor: Tensor) -> np.ndarray:
     """An array over the storage's memory, laid out as the tensor's view of it."""
+    if type(tensor._node) is Batched:
+        value_of(tensor._node)
     cell, spec = ensure_cell(tensor), tensor._spec
     buffer = cell.export()
     if not tensor._chain:

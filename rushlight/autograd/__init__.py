@@ -33,7 +33,7 @@ __all__ = [
     "set_grad_enabled",
 ]
 
-_LAZY = ("functional", "graph")
+_LAZY = ("forward_ad", "functional", "graph")
 
 
 def __getattr__(name: str) -> Any:

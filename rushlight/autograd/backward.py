@@ -9,9 +9,10 @@ from typing import Any
 from rushlight.autograd import walk
 from rushlight.autograd.hooks import retain_grad
 from rushlight.autograd.node import Edge, edge_of
+from rushlight.graph.batched import active_levels
 from rushlight.graph.creation import literal
 from rushlight.graph.movement import expand
-from rushlight.tensor import Tensor, wrap
+from rushlight.tensor import Tensor, modes, wrap
 
 Tensors = Tensor | Sequence[Tensor]
 _CYCLE = (
@@ -36,6 +37,12 @@ def backward(
     those leaves' `.grad` are filled.  The graph is freed unless `retain_graph` (by default what
     `create_graph` is).
     """
+    if modes.transforms or active_levels():
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use "
+            "functorch.grad or functorch.vjp instead or call backward() outside of functorch "
+            "transforms.\nThose are rl.func.grad and rl.func.vjp."
+        )
     keep = create_graph if retain_graph is None else retain_graph
     if grad_tensors is None:
         grad_tensors = grad_variables
@@ -67,6 +74,8 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, without touching any `.grad`.
 
+    With `is_grads_batched`, the leading dimension of `grad_outputs` counts vectors, and that of the
+    results says what follows from each.
     Raises RuntimeError for an input that the outputs do not depend on, unless `allow_unused` (then
     None) or `materialize_grads` (then zeros).
 
@@ -76,7 +85,8 @@ def grad(
     (tensor(6.),)
     """
     if is_grads_batched:
-        raise NotImplementedError("is_grads_batched is not built: call grad once for each row")
+        options = retain_graph, create_graph, only_inputs, allow_unused, False, materialize_grads
+        return _grad_of_rows(outputs, inputs, grad_outputs, options)
     if allow_unused is False and materialize_grads:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads")
     wanted = _listed(inputs)
@@ -97,6 +107,19 @@ def grad(
     if not create_graph:
         found = [gradient if gradient is None else gradient.detach() for gradient in found]
     return tuple(found)
+
+
+def _grad_of_rows(outputs: Tensors, inputs: Tensors, rows: Any, options: tuple) -> tuple:
+    """The gradients for each row of the gradients of the outputs."""
+    from rushlight.autograd.batch import map_rows
+
+    def pull(starts: list[Tensor | None]) -> Sequence[Tensor | None]:
+        return grad(outputs, inputs, starts, *options)
+
+    given = [rows] if rows is None or isinstance(rows, Tensor) else list(rows)
+    if all(row is None for row in given):
+        raise RuntimeError("is_grads_batched needs grad_outputs\nExpected: a batch of vectors.")
+    return tuple(map_rows(pull, given))
 
 
 def _listed(tensors: Tensors) -> list[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight.autograd.operation import Operation
+from rushlight.graph.batched import levels_of
 from rushlight.graph.creation import literal
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node
@@ -78,6 +79,7 @@ def _repeating_strides(tensor: Tensor) -> list[int]:
 def write(tensor: Tensor, result: Tensor, name: str) -> Tensor:
     """Give `tensor` the value and the history of `result`, of equal shape and dtype."""
     check_inplace(tensor, name)
+    check_levels(tensor, node_of(result), name)
     root = root_of(tensor)
     base = tensor if root is None else root
     if tensor._untracked and modes.grad and (result._requires_grad or base.requires_grad):
@@ -113,8 +115,21 @@ def _adopt_history(tensor: Tensor, result: Tensor) -> None:
         retain(tensor)
 
 
+def check_levels(tensor: Tensor, value: Node, name: str) -> None:
+    """RuntimeError if the value differs between samples of vmap, and the tensor has one for all."""
+    levels = levels_of(value)
+    if levels and any(level not in levels_of(node_of(tensor)) for level in levels):
+        raise RuntimeError(
+            f"vmap: {name}(self, *extra_args) is not possible because there exists a Tensor "
+            "`other` in extra_args that has more elements than `self`. This happened due to "
+            "`other` being vmapped over but `self` not being vmapped over in a vmap. Please try "
+            f"to use out-of-place operators instead of {name}."
+        )
+
+
 def write_value(tensor: Tensor, node: Node) -> None:
     """Write a value to the tensor's storage, for all its aliases."""
+    check_levels(tensor, node, "write")
     cell = ensure_cell(tensor)
     if tensor._chain:
         node = put_through(cell.node, node, tensor._chain)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from rushlight.autograd.handle import RemovableHandle
+from rushlight.graph.batched import Batched, Levels
 from rushlight.graph.node import Node
 from rushlight.graph.spec import Spec
 from rushlight.tensor import Tensor, modes, node_of, refresh, wrap
@@ -39,6 +40,8 @@ class GradNode:
     retained: dict[int, weakref.ref] | None = None
     origin: str | None = None
     packed: Any = None
+    batches: dict[int, Levels] | None = None
+    """The levels of vmap at which each output is batched, if one is."""
     _metadata: dict | None = None
     suffix = "Backward0"
 
@@ -85,6 +88,10 @@ class GradNode:
     def run(self, grads: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
         """The gradients of the inputs."""
         raise NotImplementedError(f"{self.name()} has no backward")
+
+    def note_batches(self, output: int, value: Batched) -> None:
+        """Keep in mind at which levels of vmap an output is batched."""
+        self.batches = {**(self.batches or {}), output: value.levels}
 
     def take_saved(self) -> list[Node | None]:
         """Give the saved values away until `put_saved`."""
@@ -179,4 +186,7 @@ def attach(tensor: Any, node: GradNode, output: int = 0) -> Any:
     tensor._requires_grad = True
     tensor._grad_fn = node
     tensor._output_number = output
+    value = node_of(tensor)
+    if type(value) is Batched:
+        node.note_batches(output, value)
     return tensor

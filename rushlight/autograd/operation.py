@@ -15,6 +15,7 @@ from typing import Any
 
 from rushlight.autograd.node import GradNode, edge_of, next_sequence, tie
 from rushlight.autograd.recipe import Edges, Recipe, recipe_of, repetition_of
+from rushlight.graph.batched import Batched
 from rushlight.graph.node import Node
 from rushlight.graph.spec import Spec
 from rushlight.tensor import Tensor, ensure_cell, modes, node_of, wrap
@@ -247,6 +248,8 @@ def _attach(node: Node, ctx: Operation, output: int) -> Tensor:
         tensor._requires_grad = True
         tensor._grad_fn = ctx
         tensor._output_number = output
+        if type(node) is Batched:
+            ctx.note_batches(output, node)
     return tensor
 
 

@@ -18,6 +18,7 @@ from rushlight.autograd.fit import fit
 from rushlight.autograd.node import AccumulateGrad, Edge, GradNode
 from rushlight.autograd.rerun import walk_again
 from rushlight.autograd.saved import run_packed
+from rushlight.graph.batched import Batched
 from rushlight.graph.creation import literal
 from rushlight.graph.elementwise import add
 from rushlight.graph.movement import expand
@@ -117,6 +118,8 @@ class Walk:
         cell = grad._cell if isinstance(grad, Tensor) else self
         if cell is not None or grad._node.spec is not node.output_specs[output]:
             grad = fit(grad, node.output_specs[output], edge, source)
+        if type(node_of(grad)) is Batched:
+            grad = _leave_levels(grad, node, output)
         arrived = self.arrived.get(node)
         if arrived is None:
             arrived = self.arrived[node] = [None] * len(node.output_specs)
@@ -188,6 +191,12 @@ class Walk:
         if node.post_hooks:
             results = _run_post_hooks(node, results, tuple(grads))
         return results
+
+
+def _leave_levels(grad: Tensor, node: GradNode, output: int) -> Tensor:
+    from rushlight.autograd.batch import leave_levels
+
+    return leave_levels(grad, node, output)
 
 
 def _call_hooks(hooks: dict, grad: Tensor | None, what: str) -> Tensor | None:

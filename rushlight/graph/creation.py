@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rushlight.graph.batched import batched, drawn_levels
 from rushlight.graph.dtype import DType, int64, uint32
 from rushlight.graph.node import Node, Primitive
 from rushlight.graph.recorder import record
@@ -47,7 +48,11 @@ def random_bits(shape: tuple[int, ...], seed: int, offset: int) -> Node:
 
     Threefry-2x32 with 20 rounds (Salmon et al., 2011, "Parallel random numbers: as easy as
     1, 2, 3").  The key is threefry(key=seed, counter=offset), both as (low, high) words; element i
-    is the first word of threefry(key, counter=i), i counted in C order over the shape.
+    is the first word of threefry(key, counter=i), i counted in C order over the shape.  Inside vmap
+    the samples come first in that order, if each has its own.
     """
     numbers = seed & 0xFFFFFFFFFFFFFFFF, offset & 0xFFFFFFFFFFFFFFFF
-    return record(RANDOM_BITS, (), (), numbers, spec_of(shape, uint32))
+    levels = drawn_levels()
+    sizes = [level.size for level in levels]
+    bits = record(RANDOM_BITS, (), (), numbers, spec_of((*sizes, *shape), uint32))
+    return batched(bits, levels)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rushlight.graph import places, timing
+from rushlight.graph.batched import Batched, explain_no_value
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.fragment import PART, Fragment, spread
 from rushlight.graph.interrupts import held
@@ -32,6 +33,7 @@ _computing = threading.RLock()
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 _loaders: dict[str, Callable[[], Any]] = {}
 _loaded: dict[str, Any] = {}
+_batching: Any = None  # graph/batching.py, once there are batched nodes
 
 
 def provide(name: str, loader: Callable[[], Any]) -> None:
@@ -40,6 +42,12 @@ def provide(name: str, loader: Callable[[], Any]) -> None:
     _loaded.pop(name, None)
     if name == "engine":
         PROGRAMS.clear()
+
+
+def provide_batching(rules: Any) -> None:
+    """Say by which rules primitives and fragments are recorded on batched nodes."""
+    global _batching
+    _batching = rules
 
 
 def _provided(name: str) -> Any:
@@ -190,6 +198,8 @@ def record(
     origin: Origin | None = None,
 ) -> Node:
     """Record one primitive; its value is computed at the next sync point."""
+    if _batching is not None and Batched in map(type, inputs):
+        return _batching.record_batched(primitive, inputs, attributes, numbers, spec, origin)
     node = Node(primitive, inputs, attributes, numbers, spec, origin)
     if spec.nbytes > places.large and origin is None:
         node.origin = places.origin_here(primitive.name)
@@ -208,6 +218,8 @@ def record_fragment(
     fragment: Fragment, inputs: tuple[Node, ...], results: Sequence[tuple[tuple, Spec]]
 ) -> list[Node]:
     """Record many primitives as one node, with a part for each result if there are several."""
+    if _batching is not None and Batched in map(type, inputs):
+        return _batching.record_steps(fragment, inputs, results)
     mine = _local.recorder
     pending = mine.pending
     if len(results) == 1:
@@ -240,6 +252,8 @@ def value_of(node: Node) -> Buffer:
     if node.buffer is None:
         if node.primitive.family == "literal":
             return _provided("evaluate")(node)  # not kept: graphs know literals by having no value
+        if type(node) is Batched:
+            raise RuntimeError(explain_no_value(node))
         _local.recorder.compute()
         if node.buffer is None:
             _value_from_elsewhere(node)

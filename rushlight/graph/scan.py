@@ -11,6 +11,7 @@ from __future__ import annotations
 import weakref
 from typing import Any, NamedTuple
 
+from rushlight.graph.batched import Batched
 from rushlight.graph.creation import number
 from rushlight.graph.dtype import int64
 from rushlight.graph.node import Node, Origin, Primitive
@@ -139,6 +140,10 @@ def scan(
     A reverse scan begins with the last elements of the sequences.
     """
     body, constants, specs, numbers, origin = closed
+    if Batched in map(type, (*constants, *carries, *sequences)):
+        from rushlight.graph.scan_batching import scan_batched
+
+        return scan_batched(closed, carries, sequences, length, reverse, wanted)
     counts = Counts(len(constants), len(carries), len(sequences))
     inputs = [*constants, *carries, *sequences]
     given = (length, specs, *numbers)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.dtypes import as_dtype
+from rushlight.graph.batched import Batched
 from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType, find_dtype, float32, int64
 from rushlight.graph.movement import expand
@@ -15,7 +16,7 @@ from rushlight.ops.check import check_shape, check_tensor
 from rushlight.ops.data import array_from, as_compute, is_sequence, number_dtype, numpy_dtype
 from rushlight.ops.options import check_options, finish
 from rushlight.ops.promotion import get_default_dtype
-from rushlight.tensor import Tensor, alias_of, around_array, from_array, wrap
+from rushlight.tensor import Tensor, alias_of, around_array, from_array, node_of, wrap
 
 Size = Any
 
@@ -291,7 +292,7 @@ def _like(name: str, value: int, words: str) -> Any:
         check_options(name, **options)
         dtype = as_dtype(name, dtype) or input._spec.dtype
         made = wrap(expand(literal(value, dtype), input._spec.shape))
-        return finish(made, requires_grad)
+        return finish(_for_samples_of(input, made), requires_grad)
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = f"A tensor of input's shape and dtype {words}."
@@ -318,7 +319,18 @@ def full_like(
     check_tensor("full_like", "input", input)
     check_options("full_like", layout=layout, device=device, memory_format=memory_format)
     dtype = as_dtype("full_like", dtype) or input._spec.dtype
-    return finish(_filled(input._spec.shape, fill_value, dtype), requires_grad)
+    made = _filled(input._spec.shape, fill_value, dtype)
+    return finish(_for_samples_of(input, made), requires_grad)
+
+
+def _for_samples_of(model: Tensor, made: Tensor) -> Tensor:
+    """The tensor just made, one for each sample of vmap if the model differs between them."""
+    value = node_of(model)
+    if type(value) is not Batched:
+        return made
+    from rushlight.graph.batching import alike
+
+    return wrap(alike(node_of(made), value))
 
 
 def new_tensor(
@@ -347,7 +359,8 @@ def new(self: Tensor, *data: Any, device: Any = None) -> Tensor:
 
 def _new(name: str, make: Any) -> Any:
     def new(self: Tensor, *size: Size, dtype: DType | None = None, **options: Any) -> Tensor:
-        return make(*size, dtype=dtype or self._spec.dtype, **options)
+        made = make(*size, dtype=dtype or self._spec.dtype, **options)
+        return _for_samples_of(self, made)
 
     new.__name__ = new.__qualname__ = f"new_{name}"
     new.__doc__ = f"As `rl.{name}` with this tensor's dtype unless given."
@@ -358,7 +371,8 @@ def new_full(
     self: Tensor, size: Size, fill_value: Any, *, dtype: DType | None = None, **options: Any
 ) -> Tensor:
     """A tensor of this size full of one number, in this tensor's dtype unless given."""
-    return full(size, fill_value, dtype=dtype or self._spec.dtype, **options)
+    made = full(size, fill_value, dtype=dtype or self._spec.dtype, **options)
+    return _for_samples_of(self, made)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, **options: Any) -> Tensor:

@@ -12,6 +12,7 @@ from rushlight.ops.diagonals import diagonal
 from rushlight.ops.movement import expand
 from rushlight.ops.norms import Norm
 from rushlight.ops.operands import operands
+from rushlight.ops.places import holds_anywhere
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.tensor import Tensor, from_array
 
@@ -133,7 +134,7 @@ def cov(
     count = x.shape[1]
     weights = _weights(x, fweights, aweights)
     total: Any = count if weights is None else weights.sum()
-    if weights is not None and (not count or bool(total == 0)):
+    if weights is not None and (not count or holds_anywhere(total == 0, unseen=False)):
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     mean = (x if weights is None else x * weights).sum(1) / total
     freedom = _freedom(total, weights, aweights, correction)
@@ -161,7 +162,7 @@ def _weights(x: Tensor, fweights: Any, aweights: Any) -> Tensor | None:
             words = f"cov(): expected {name} to have the same numel as there are observations in "
             words += f"the input but got {weights.numel()} != {x.shape[1]}"
             fail(RuntimeError, "cov", words, f"{x.shape[1]} weights", describe(weights))
-        if weights.numel() and bool((weights < 0).any()):
+        if weights.numel() and holds_anywhere(weights < 0, unseen=False):
             raise RuntimeError(f"cov(): {name} cannot be negative")
         weights = weights.reshape(-1)
         product = weights if product is None else product * weights

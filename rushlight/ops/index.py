@@ -14,13 +14,13 @@ import numpy as np
 
 from rushlight.autograd.inplace import check_inplace, write
 from rushlight.graph.creation import number
-from rushlight.graph.dtype import bool_, int64, uint8
+from rushlight.graph.dtype import bool_, int32, int64, uint8
 from rushlight.graph.movement import BACKWARDS, RUN, STEPS, WHOLE
 from rushlight.ops.check import describe, fail
 from rushlight.ops.compare import Where
 from rushlight.ops.indexed import Axes, CopyBackwards, Index, IndexPut, result_shape
 from rushlight.ops.operands import NUMBERS
-from rushlight.ops.places import as_index, check_places, origin
+from rushlight.ops.places import as_index, check_places, is_unseen, origin
 from rushlight.ops.views import Select, Slice, Unsqueeze, View
 from rushlight.tensor import Tensor, from_array, wrap
 
@@ -29,7 +29,8 @@ from rushlight.tensor import Tensor, from_array, wrap
 def _items(key: Any, tensor: Tensor) -> list:
     """One item for each dimension, and for each None: the ellipsis spelled out, arrays as tensors.
 
-    0-d integer tensors become integers (a sync point) and 0-d bool ones truth values.
+    0-d integer tensors become integers (a sync point) unless they differ between samples of vmap,
+    and 0-d bool ones truth values.
     """
     items = [_item(item) for item in (key if isinstance(key, tuple) else (key,))]
     rank = tensor._spec.rank
@@ -63,6 +64,8 @@ def _item(item: Any) -> Any:
         item = as_index(item)
         if item.dim():
             return item != 0 if item._spec.dtype is uint8 else item
+        if is_unseen(item) and item._spec.dtype in (int64, int32):
+            return item
         return item.item()
     if hasattr(item, "__index__"):
         return item.__index__()

@@ -19,7 +19,7 @@ from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import broadcast, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
-from rushlight.ops.places import known_values
+from rushlight.ops.places import holds_anywhere, known_values
 from rushlight.ops.promotion import promote_tensors
 from rushlight.ops.reduce import wide
 from rushlight.ops.results import shown_as
@@ -356,7 +356,7 @@ def gaussian_nll_loss(
             var = var.unsqueeze(-1)
         elif not _has_one_size_of_one(tuple(var.shape), tuple(input.shape)):
             raise ValueError("var is of incorrect size")
-    if bool((var < 0).any()):
+    if holds_anywhere(var < 0, unseen=False):
         raise ValueError("var has negative entry/entries")
     # a limited variance is a constant: no gradient leads through the limit
     variance = var + (var.detach().clamp(min=eps) - var.detach())

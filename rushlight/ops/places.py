@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.autograd.operation import caller
+from rushlight.graph.batched import Batched
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.dtype import bool_, int32, int64, uint8
 from rushlight.graph.indexing import IndexOutOfRange
@@ -30,6 +31,16 @@ def known_values(tensor: Tensor) -> np.ndarray | None:
     if type(node.buffer) is Buffer:
         return node.buffer.values(node.spec)
     return None
+
+
+def is_unseen(tensor: Tensor) -> bool:
+    """Whether Python cannot look at a tensor: inside vmap, if it differs between samples."""
+    return type(node_of(tensor)) is Batched
+
+
+def holds_anywhere(mask: Tensor, unseen: bool) -> bool:
+    """Whether an element is true, a sync point; `unseen` where Python cannot look."""
+    return unseen if is_unseen(mask) else bool(mask._values().any())
 
 
 def check_places(places: Tensor, size: int, dimension: int, operation: str, least: int = 0) -> None:

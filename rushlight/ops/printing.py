@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.graph.batched import Batched
 from rushlight.graph.dtype import bool_, complex64, complex128, float64, int64
 from rushlight.ops.promotion import get_default_dtype
-from rushlight.tensor import Tensor
+from rushlight.tensor import Tensor, node_of, wrap
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,10 @@ def show(tensor: Tensor) -> str:
     >>> rl.tensor([[1.0, 2.5]], dtype=rl.float64)
     tensor([[1.0000, 2.5000]], dtype=rushlight.float64)
     """
+    value = node_of(tensor)
+    if type(value) is Batched:
+        every = show(wrap(value.value)).replace("\n", "\n    ")
+        return f"BatchedTensor(lvl={len(value.levels)}, bdim=0, value=\n    {every}\n)"
     prefix = "tensor("
     indent = len(prefix)
     text = prefix + (_numbers(tensor._values(), indent) if tensor._spec.size else "[]")

@@ -16,7 +16,7 @@ from rushlight.ops import bits
 from rushlight.ops.check import broadcast, check_shape, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.options import check_options, finish
-from rushlight.ops.places import known_values
+from rushlight.ops.places import is_unseen, known_values
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, node_of, wrap
@@ -330,6 +330,8 @@ def _check_weights(input: Tensor, count: int, replacement: bool) -> None:
         words = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
         most = f"at most {spec.shape[-1]} samples"
         fail(RuntimeError, "multinomial", words, most, str(count))
+    if is_unseen(input):
+        return
     values = input.detach()._values()
     if not ((values >= 0) & (values < float("inf"))).all():
         words = "probability tensor contains either `inf`, `nan` or element < 0"

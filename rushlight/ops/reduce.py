@@ -19,6 +19,7 @@ from rushlight.ops.check import check_axes, check_axis, check_tensor, describe, 
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
 from rushlight.ops.options import check_options, numpy_names
+from rushlight.ops.places import holds_anywhere
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.ops.results import shown_as
 from rushlight.tensor import Tensor, modes
@@ -145,7 +146,7 @@ class Prod(Operation):
         x, result = [widened(value) for value in ctx.saved]
         grad, shape, axes = widened(grad), x._spec.shape, ctx.axes
         zero = x == 0
-        if modes.grad and bool(zero.any()):
+        if modes.grad and holds_anywhere(zero, unseen=True):
             return spread(grad, shape, axes) * _others(x, axes).conj()
         filled = where(zero, constant(1, x._spec.dtype), x)
         zeros = spread(count_nonzero(x == 0, axes), shape, axes) if axes else count_nonzero(zero)

@@ -15,6 +15,7 @@ from rushlight.ops.check import check_axis, check_tensor
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant, filled
 from rushlight.ops.options import check_options, numpy_names
+from rushlight.ops.places import holds_anywhere
 from rushlight.ops.reduce import summed_dtype, widened
 from rushlight.ops.results import named
 from rushlight.tensor import Tensor, modes
@@ -62,7 +63,7 @@ class Cumprod(Operation):
         x, result = [widened(value) for value in ctx.saved]
         grad = widened(grad)
         axis, zero = ctx.axis, x == 0
-        if modes.grad and bool(zero.any()):
+        if modes.grad and holds_anywhere(zero, unseen=True):
             return _multiplied_out(x.conj(), grad, axis)
         zeros = zero.cumsum(axis)
         first = zero & (zeros == 1)

@@ -7,10 +7,12 @@ from typing import Any
 
 from rushlight.autograd.node import Edge, edge_of, next_sequence
 from rushlight.autograd.operation import Operation
+from rushlight.graph.batched import active_levels
 from rushlight.graph.node import Node
 from rushlight.graph.scan import close
 from rushlight.graph.scan import scan as record_scan
 from rushlight.ops.check import describe, fail
+from rushlight.ops.join import stack
 from rushlight.ops.nested import flatten, rebuild, text
 from rushlight.ops.scan_body import Body, record_body, recording, stand_in
 from rushlight.ops.scan_gradient import Gradient, differentiate, zeros
@@ -178,6 +180,9 @@ def scan(
         structures.append(of_stacked)
         return following, stacked
 
+    if active_levels() and length:
+        last, found = _unrolled(step, carries, sequences, length, reverse)
+        return rebuild(carry_structure, last), rebuild(structures[0], found)
     grads = modes.grad
     recorded = record_body(
         step,
@@ -187,6 +192,16 @@ def scan(
     results = Scan.over(recorded, carries, sequences, length, bool(reverse))
     last = rebuild(carry_structure, results[: len(carries)])
     return last, rebuild(structures[0], results[len(carries) :])
+
+
+def _unrolled(
+    step: Callable, carries: list[Tensor], sequences: list[Tensor], length: int, reverse: bool
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The same step by step: inside vmap, where a body may read batched values from outside."""
+    found: list[list[Tensor]] = [[]] * length
+    for place in reversed(range(length)) if reverse else range(length):
+        carries, found[place] = step(carries, [tensor[place] for tensor in sequences])
+    return carries, [stack(column) for column in zip(*found, strict=True)]
 
 
 def _length_of(sequences: list[Tensor], length: int | None) -> int:

@@ -18,7 +18,9 @@ from rushlight.graph.creation import iota, literal, number
 from rushlight.graph.dtype import int64
 from rushlight.graph.node import Node, Origin
 from rushlight.ops.check import check_shape, check_tensor, describe, fail
+from rushlight.ops.convert import Clone
 from rushlight.ops.creation import empty
+from rushlight.ops.places import is_unseen
 from rushlight.ops.views import inverse
 from rushlight.size import contiguous_strides
 from rushlight.tensor import Tensor, node_of, wrap
@@ -145,6 +147,8 @@ def _checked(
     """The whole that input shows, and arguments that stay within it."""
     check_tensor(name, "input", input)
     size, stride = check_shape(name, (tuple(size),)), check_shape(name, (tuple(stride),))
+    if is_unseen(input):
+        input = Clone.apply((input,))  # one sample has storage of its own
     offset = input.storage_offset() if offset is None else int(offset)
     if len(size) != len(stride):
         words = "mismatch in length of strides and shape"
@@ -191,6 +195,8 @@ def as_strided_scatter(
         fail(RuntimeError, name, words, f"src of shape {list(size)}", describe(src))
     step = AsStrided, (size, stride, offset, _order_of(whole))
     result = CopySlices.apply((whole, src.to(whole._spec.dtype)), (step,))
+    if is_unseen(input):
+        return result
     for operation, arguments in input._chain:
         result = operation.apply((result,), *arguments)
     return result.clone() if input._chain else result
