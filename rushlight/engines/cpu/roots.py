@@ -121,7 +121,8 @@ class Roots:
             return
         self.checks[value] = [self.place_base(place) for place in places_of(equation)]
         for place in self.checks[value]:
-            self.force(place)
+            if not is_number(self.graph, place):
+                self.force(place)
 
     def require_divisor(self, value: int, equation: Equation) -> None:
         """A divisor is where it can be checked; literals are ours, and never zero."""

@@ -186,7 +186,8 @@ class Run:
             return
         axes = range(len(places)) if wraps else equation.attributes[:1]
         for axis, place in zip(axes, places, strict=True):
-            host.check_places(self.value_of(place), axis, shape[axis], wraps, position)
+            found = np.asarray(self.number_or_value(place))
+            host.check_places(found, axis, shape[axis], wraps, position)
 
     def number_or_value(self, value: int) -> object:
         """A run-time number, or what a value's memory holds."""

@@ -12,7 +12,7 @@ from rushlight.graph import movement as m
 from rushlight.graph import reduction as r
 from rushlight.graph.buffer import Buffer
 from rushlight.graph.contraction import contract
-from rushlight.graph.dtype import float32, from_numpy_dtype
+from rushlight.graph.dtype import float32, from_numpy_dtype, int64
 from rushlight.graph.node import Origin, input_node
 from rushlight.graph.recorder import recorder, value_of
 from rushlight.graph.spec import spec_of
@@ -128,6 +128,20 @@ def test_a_failing_program_leaves_donated_inputs_alone(engine):
         recorder().compute()
     np.testing.assert_array_equal(buffer.stored((5,), float32), before)
     del changed, taken
+
+
+def test_a_place_that_is_a_number_is_checked_where_it_is(engine):
+    x = floats(4)
+    place = m.reshape(c.number(2, int64), (1,))
+    taken = i.take(x, (place,), HERE)
+    put = i.put(x, m.expand(c.number(7.0, float32), (1,)), (place,), "set", HERE)
+    recorder().compute()
+    assert values(taken)[0] == values(x)[2]
+    assert values(put)[2] == 7
+    wrong = i.take(x, (m.expand(c.number(9, int64), (1,)),), HERE)
+    with pytest.raises(IndexError, match="index 9 is out of bounds for dimension 0 with size 4"):
+        recorder().compute()
+    del wrong
 
 
 def test_a_new_size_compiles_nothing(engine, monkeypatch):
