@@ -23,7 +23,7 @@ from rushlight.tensor import Tensor, around_array, wrap
 def register() -> None:
     """Make tensors what batches are made of, and let loading code compute at once."""
     arrays.register_array_type(Tensor, Tensor._values, _from_array, _stack)
-    arrays.register_hooks(immediate, lambda: recorder().soft_cut(), draw_seed)
+    arrays.register_hooks(immediate, lambda: recorder().soft_cut(), draw_seed, seeding)
 
 
 @contextlib.contextmanager
@@ -41,13 +41,24 @@ def immediate() -> Iterator[None]:
         mine.immediate = before
 
 
-def draw_seed(generator: Generator | None = None) -> int:
-    """A number of 63 random bits from a generator, the default one for None."""
+def seeding(generator: Generator | None = None) -> tuple[int, int]:
+    """From which seed a generator started last, and how often it has been told to."""
+    generator = _checked(generator)
+    return generator.initial_seed(), generator.seedings
+
+
+def _checked(generator: Generator | None) -> Generator:
     if generator is None:
-        generator = default_generator
-    elif not isinstance(generator, Generator):
+        return default_generator
+    if not isinstance(generator, Generator):
         kind = type(generator).__name__
         raise TypeError(f"generator must be a rushlight.Generator or None, but got {kind}")
+    return generator
+
+
+def draw_seed(generator: Generator | None = None) -> int:
+    """A number of 63 random bits from a generator, the default one for None."""
+    generator = _checked(generator)
     with immediate():
         bits = random_bits((2,), *generator.draw())
         low, high = value_of(bits).values(bits.spec).tolist()

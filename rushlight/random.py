@@ -37,6 +37,7 @@ class Generator:
         self.device = check_device(device)
         self._seed = DEFAULT_SEED
         self._offset = 0
+        self.seedings = 0
         self._lock = threading.Lock()
 
     def draw(self, count: int = 1) -> tuple[int, int]:
@@ -60,6 +61,7 @@ class Generator:
         with self._lock:
             recorder().remember(self, (self._seed, self._offset))
             self._seed, self._offset = seed, 0
+            self.seedings += 1
         return self
 
     def seed(self) -> int:

@@ -12,6 +12,7 @@ from .dataset import (
     TensorDataset,
     random_split,
 )
+from .randomness import sample_generator
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -41,4 +42,5 @@ __all__ = [
     "default_convert",
     "get_worker_info",
     "random_split",
+    "sample_generator",
 ]

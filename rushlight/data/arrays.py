@@ -30,6 +30,10 @@ def _entropy(generator: Any) -> int:
     return secrets.randbits(63)
 
 
+def _never_seeded(generator: Any) -> tuple[int, int]:
+    return 0, 0
+
+
 @dataclass(frozen=True)
 class Registry:
     """All that is registered, as one immutable value; the defaults are plain NumPy."""
@@ -41,6 +45,7 @@ class Registry:
     immediate: Callable[[], AbstractContextManager] = nullcontext
     batch_drawn: Callable[[], None] = _do_nothing
     draw_seed: Callable[[Any], int] = _entropy
+    seeding: Callable[[Any], tuple[int, int]] = _never_seeded
 
 
 _registry = Registry()
@@ -67,6 +72,7 @@ def register_hooks(
     immediate: Callable[[], AbstractContextManager] | None = None,
     batch_drawn: Callable[[], None] | None = None,
     draw_seed: Callable[[Any], int] | None = None,
+    seeding: Callable[[Any], tuple[int, int]] | None = None,
 ) -> None:
     """Register what surrounds loading; a hook left out stays as it is.
 
@@ -74,8 +80,10 @@ def register_hooks(
     `batch_drawn()` is called when a batch is asked for, before anything is read.
     `draw_seed(generator)` draws a seed of 0 to 2**63 - 1 from a generator of the framework,
     or from the default one for None; any other object is a TypeError.
+    `seeding(generator)` tells the seed that it started from last, and how often it has been seeded.
     """
     hooks = {"immediate": immediate, "batch_drawn": batch_drawn, "draw_seed": draw_seed}
+    hooks["seeding"] = seeding
     _register(**{name: hook for name, hook in hooks.items() if hook is not None})
 
 
@@ -129,3 +137,10 @@ def draw_seed(generator: Any = None) -> int:
     if hasattr(generator, "integers"):
         return int(generator.integers(2**63))
     return _registry.draw_seed(generator)
+
+
+def seeding(generator: Any = None) -> tuple[int, int]:
+    """The seed a generator started from last, and how often it has been seeded."""
+    if hasattr(generator, "integers"):
+        return 0, id(generator)
+    return _registry.seeding(generator)

@@ -8,9 +8,11 @@ from typing import Any, Generic, TypeVar
 from . import arrays
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .fetch import MapFetcher, StreamFetcher
-from .order import batch_count
-from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from .fetch import STREAM, MapFetcher, StreamFetcher
+from .order import OrderState, batch_count
+from .progress import Passes, as_dict, from_dict
+from .randomness import Source
+from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, innermost
 
 Batch = TypeVar("Batch")
 FIXED = frozenset(
@@ -90,6 +92,9 @@ class DataLoader(Generic[Batch]):
         if collate_fn is None:
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
+        self._passes = Passes(self._index_sampler)
+        self._latest: DataLoaderIterator | None = None
+        self._resumed: dict[str, Any] | None = None
         self._initialized = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -109,7 +114,9 @@ class DataLoader(Generic[Batch]):
         self._multiprocessing_context = _checked_context(context, self.num_workers)
 
     def __iter__(self) -> DataLoaderIterator[Batch]:
-        return DataLoaderIterator(self)
+        self._latest = DataLoaderIterator(self, self._passes.begin(), self._resumed)
+        self._resumed = None
+        return self._latest
 
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
@@ -123,34 +130,103 @@ class DataLoader(Generic[Batch]):
     def _index_sampler(self) -> Any:
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 
-    def _fetcher(self) -> Callable[[Any], Batch]:
+    def state_dict(self) -> dict[str, Any]:
+        """Where the latest pass stands, as values that JSON can hold.
+
+        The batch named is the next one that the loop has not been given.  An iterable dataset
+        (or its iterator) adds what its own `state_dict()` returns; without one, what was read
+        is read again after loading, and dropped.
+
+        >>> loader = DataLoader(range(8), batch_size=2)
+        >>> passing = iter(loader)
+        >>> next(passing).tolist()
+        [0, 1]
+        >>> state = loader.state_dict()
+        >>> state["epoch"], state["batch"]
+        (0, 1)
+        >>> again = DataLoader(range(8), batch_size=2)
+        >>> again.load_state_dict(state)
+        >>> [batch.tolist() for batch in again]
+        [[2, 3], [4, 5], [6, 7]]
+        """
+        latest = self._latest
+        if latest is None or latest.ended:
+            return as_dict(self._passes.upcoming(), self._fingerprint()) | (self._resumed or {})
+        return as_dict(latest.state, self._fingerprint()) | latest.stream_state()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next pass go on where `state_dict()` was taken, with the very next batch.
+
+        Map-style datasets read nothing for it.  A state of another loader, or of a dataset of
+        another length, is a ValueError that lists what differs; of another kind, a TypeError.
+        """
+        self._passes.resume(from_dict(state_dict, self._fingerprint()))
+        self._resumed = {name: state_dict[name] for name in STREAM if name in state_dict} or None
+        self._latest = None
+
+    def _fingerprint(self) -> dict[str, Any]:
+        sampler = self._index_sampler
+        found = {
+            "dataset": type(self.dataset).__name__,
+            "length": _length_or_none(self.dataset),
+            "sampler": type(innermost(sampler)).__name__,
+            "batch_size": getattr(sampler, "batch_size", self.batch_size),
+            "drop_last": getattr(sampler, "drop_last", self.drop_last),
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _fetcher(self, source: Source, resumed: dict[str, Any] | None) -> Any:
         batched = self.batch_sampler is not None
-        if isinstance(self.dataset, IterableDataset):
-            return StreamFetcher(self.dataset, batched, self.collate_fn, self.drop_last)
-        return MapFetcher(self.dataset, batched, self.collate_fn)
+        if not isinstance(self.dataset, IterableDataset):
+            return MapFetcher(self.dataset, batched, self.collate_fn, source)
+        stream = StreamFetcher(self.dataset, batched, self.collate_fn, self.drop_last, source)
+        stream.open(resumed)
+        return stream
 
 
 class DataLoaderIterator(Iterator[Batch]):
-    """One pass over a DataLoader; several may be under way at once."""
+    """One pass over a DataLoader; several may be under way at once.
 
-    def __init__(self, loader: DataLoader[Batch]):
+    `state` says which batch is next, `ended` whether there is none.
+    """
+
+    def __init__(
+        self,
+        loader: DataLoader[Batch],
+        state: OrderState,
+        resumed: dict[str, Any] | None = None,
+    ):
         if loader.timeout != 0 and loader.num_workers == 0:
             raise AssertionError(
                 f"timeout={loader.timeout} needs worker processes; set num_workers > 0"
             )
+        self.state = state
+        self.ended = False
         self._index_sampler = loader._index_sampler
-        self._indices = iter(self._index_sampler)
+        self._indices = loader._passes.indices(state)
         with arrays.immediate():
-            self._fetch = loader._fetcher()
+            self._fetch = loader._fetcher(Source(state.seed, state.epoch), resumed)
+            if isinstance(self._fetch, StreamFetcher) and resumed is None:
+                self._fetch.skip(state.position, loader.batch_size)
 
     def __next__(self) -> Batch:
         arrays.batch_drawn()
-        index = next(self._indices)
-        with arrays.immediate():
-            return self._fetch(index)
+        try:
+            index = next(self._indices)
+            with arrays.immediate():
+                batch = self._fetch(self.state.position, index)
+        except StopIteration:
+            self.ended = True
+            raise
+        self.state = self.state.advance()
+        return batch
 
     def __len__(self) -> int:
         return len(self._index_sampler)
+
+    def stream_state(self) -> dict[str, Any]:
+        """What an iterable dataset says of where it stands."""
+        return self._fetch.state() if isinstance(self._fetch, StreamFetcher) else {}
 
 
 class EndlessSampler(Sampler[None]):
@@ -167,6 +243,13 @@ def _default_sampler(dataset: Any, shuffle: bool | None, generator: Any) -> Samp
     if shuffle:
         return RandomSampler(dataset, generator=generator)
     return SequentialSampler(dataset)
+
+
+def _length_or_none(dataset: Any) -> int | None:
+    try:
+        return len(dataset)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def _check_workers(

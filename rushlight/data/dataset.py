@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from . import arrays
 from .located import Located, describe
 from .order import random_stream
+from .randomness import Source, current_source
 
 Sample = TypeVar("Sample")
 
@@ -214,21 +215,26 @@ class Subset(Dataset[Sample]):
         return len(self.indices)
 
 
-def read_many(dataset: Any, indices: Any) -> Any:
+def read_many(dataset: Any, indices: Any, source: Source | None = None) -> Any:
     """Read several samples at once where the dataset has `__getitems__`, else one by one."""
     read = getattr(dataset, "__getitems__", None)
     if not callable(read):
-        return read_each(dataset, list(indices))
+        return read_each(dataset, list(indices), source)
     with Located(lambda: describe("reading", indices, dataset)):
         return read(indices)
 
 
-def read_each(dataset: Any, indices: list) -> list:
+def read_each(dataset: Any, indices: list, source: Source | None = None) -> list:
     """Read samples one by one; an error says at which it arose."""
     samples: list = []
     with Located(lambda: describe("reading", indices[len(samples)], dataset)):
-        for index in indices:
-            samples.append(dataset[index])
+        if source is None:
+            source = current_source()
+        if source is not None:
+            source.read(dataset, indices, samples)
+        else:
+            for index in indices:
+                samples.append(dataset[index])
     return samples
 
 

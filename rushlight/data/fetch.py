@@ -2,57 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from .dataset import read_each, read_many
+from .dataset import read_many
 from .located import Located, describe
+from .randomness import Source, drawing_from
+
+STREAM = ("dataset", "read")
+"""What a stream adds to the state of its loader."""
 
 
 class MapFetcher:
-    """Reads samples by their indices; `batched` says whether an index is a list of them."""
+    """Reads samples by their indices; `batched` says whether an index is a list of them.
 
-    def __init__(self, dataset: Any, batched: bool, collate_fn: Callable[[Any], Any]):
+    `keeps_globals` is False in a process that nobody else computes in.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batched: bool,
+        collate_fn: Callable[[Any], Any],
+        source: Source,
+        keeps_globals: bool = True,
+    ):
         self.dataset = dataset
         self.batched = batched
         self.collate_fn = collate_fn
+        self.source = source
+        self.keeps_globals = keeps_globals
 
-    def __call__(self, index: Any) -> Any:
-        """Give the collated batch of a list of indices, or the converted sample of one."""
-        if self.batched:
-            samples = read_many(self.dataset, index)
-        else:
-            samples = read_each(self.dataset, [index])[0]
-        with Located(lambda: describe("collating", index, self.dataset)):
-            return self.collate_fn(samples)
+    def __call__(self, number: int, index: Any) -> Any:
+        """The collated batch of a list of indices, or the converted sample of one."""
+        source, indices = self.source, index if self.batched else [index]
+        with drawing_from(source, self.keeps_globals):
+            source.start(("read", number))
+            samples = source.watched(lambda: read_many(self.dataset, indices, source))
+            source.start(("collate", number))
+            with Located(lambda: describe("collating", index, self.dataset)):
+                given = samples if self.batched else samples[0]
+                return source.watched(lambda: self.collate_fn(given))
 
 
 class StreamFetcher:
-    """Reads the next samples of an iterable dataset, as many as the index has entries."""
+    """Reads the next samples of an iterable dataset, as many as the index has entries.
+
+    The global generators are seeded for each batch: what a stream draws may not be drawn again.
+    """
 
     def __init__(
-        self, dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool
+        self,
+        dataset: Any,
+        batched: bool,
+        collate_fn: Callable[[Any], Any],
+        drop_last: bool,
+        source: Source,
+        keeps_globals: bool = True,
     ):
         self.dataset = dataset
         self.batched = batched
         self.collate_fn = collate_fn
         self.drop_last = drop_last
-        self.stream = iter(dataset)
+        self.source = source
+        self.keeps_globals = keeps_globals
         self.count = 0
         self.ended = False
+        self.stream: Iterator[Any] = iter(())
 
-    def __call__(self, index: Any) -> Any:
-        """Give the next batch, or the next sample; StopIteration at the end of the stream."""
+    def open(self, state: dict[str, Any] | None) -> None:
+        """Begin to read, or go on where `state()` was taken."""
+        with self._drawing("start"):
+            on_dataset = hasattr(self.dataset, "load_state_dict")
+            if state is not None and on_dataset:
+                self.dataset.load_state_dict(state["dataset"])
+            self.stream = iter(self.dataset)
+            if state is not None and not on_dataset:
+                self.stream.load_state_dict(state["dataset"])
+        self.count = 0 if state is None else state["read"]
+
+    def state(self) -> dict[str, Any]:
+        """What the dataset, or else its iterator, says of where it stands; or nothing."""
+        for holder in (self.dataset, self.stream):
+            if callable(getattr(holder, "state_dict", None)):
+                return {"dataset": holder.state_dict(), "read": self.count}
+        return {}
+
+    def skip(self, batches: int, batch_size: int | None) -> None:
+        """Read as many batches again as were read before, for a stream that has no state."""
+        if batches:
+            name = type(self.dataset).__name__
+            warnings.warn(
+                f"{name} has no state_dict: {batches} batches are read again and dropped. Give it "
+                "state_dict() and load_state_dict(state) to go on at once.",
+                stacklevel=4,
+            )
+        for number in range(batches):
+            self(number, [None] * (batch_size or 1))
+
+    def _drawing(self, index: Any) -> Any:
+        self.source.start(index)
+        return drawing_from(self.source, self.keeps_globals, seeded=True)
+
+    def __call__(self, number: int, index: Any) -> Any:
+        """The next batch, or the next sample; StopIteration at the end of the stream."""
         wanted = len(index) if self.batched else 1
-        samples = [] if self.ended else self._read(wanted)
-        # An iterator that has ended once is not asked again: some would start anew.
-        self.ended = len(samples) < wanted
-        if not samples or (self.drop_last and self.ended):
-            raise StopIteration
-        places = list(range(self.count - len(samples), self.count))
-        with Located(lambda: describe("collating", places, self.dataset)):
-            return self.collate_fn(samples if self.batched else samples[0])
+        with self._drawing(("stream", number)):
+            samples = [] if self.ended else self._read(wanted)
+            # An iterator that has ended once is not asked again: some would start anew.
+            self.ended = len(samples) < wanted
+            if not samples or (self.drop_last and self.ended):
+                raise StopIteration
+            places = list(range(self.count - len(samples), self.count))
+            with Located(lambda: describe("collating", places, self.dataset)):
+                return self.collate_fn(samples if self.batched else samples[0])
 
     def _read(self, wanted: int) -> list:
         samples: list = []

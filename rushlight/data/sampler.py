@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -45,6 +45,8 @@ class OrderedSampler(Sampler[Index]):
     """
 
     generator: Any = None
+    draws = True
+    """Whether a pass needs a seed."""
 
     def order(self, seed: int, epoch: int) -> Sequence[Index]:
         """Give the indices of one pass, addressable by position."""
@@ -52,7 +54,7 @@ class OrderedSampler(Sampler[Index]):
 
     def first_state(self) -> OrderState:
         """Draw the seed of a new pass and give the state at its start."""
-        return OrderState(arrays.draw_seed(self.generator), epoch=0)
+        return OrderState(arrays.draw_seed(self.generator) if self.draws else 0, epoch=0)
 
     def __iter__(self) -> OrderIterator[Index]:
         state = self.first_state()
@@ -66,16 +68,14 @@ class SequentialSampler(OrderedSampler[int]):
     [0, 1, 2]
     """
 
+    draws = False
+
     def __init__(self, data_source: Sized):
         self.data_source = data_source
 
     def order(self, seed: int, epoch: int) -> Sequence[int]:
         """Give `range(len(data_source))`."""
         return range(len(self.data_source))
-
-    def first_state(self) -> OrderState:
-        """Give the start of a pass; no seed is drawn."""
-        return OrderState(0, 0)
 
     def __len__(self) -> int:
         return len(self.data_source)
@@ -271,6 +271,30 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         length = len(self.sampler)  # type: ignore[arg-type]
         return batch_count(length, self.batch_size, self.drop_last)
+
+
+def order_of(sampler: Any) -> Callable[[int, int], Sequence] | None:
+    """The whole pass as a function of seed and epoch; None if it can only be walked through.
+
+    A subclass that defines `__iter__` of its own is walked through.
+    """
+    walk = getattr(type(sampler), "__iter__", None)
+    if walk is OrderedSampler.__iter__:
+        return sampler.order
+    if walk is not BatchSampler.__iter__:
+        return None
+    order = order_of(sampler.sampler)
+    if order is None:
+        return None
+    size, drop_last = sampler.batch_size, sampler.drop_last
+    return lambda seed, epoch: BatchOrder(order(seed, epoch), size, drop_last)
+
+
+def innermost(sampler: Any) -> Any:
+    """The sampler that decides about the order of others that only group its indices."""
+    while isinstance(sampler, BatchSampler):
+        sampler = sampler.sampler
+    return sampler
 
 
 def _check_positive(name: str, value: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rushlight.data.randomness import current_source
 from rushlight.graph import elementwise as e
 from rushlight.graph.creation import literal, number, random_bits
 from rushlight.graph.dtype import (
@@ -28,9 +29,13 @@ _MOST_SHIFTED = 1 << 24
 
 
 def draw(generator: Generator | None, count: int = 1) -> tuple[int, int]:
-    """The seed and the first of `count` new offsets; TypeError for what is no generator."""
+    """The seed and the first of `count` new offsets; TypeError for what is no generator.
+
+    Code that a loader calls draws from the numbers of the sample that it reads.
+    """
     if generator is None:
-        return default_generator.draw(count)
+        source = current_source()
+        return default_generator.draw(count) if source is None else source.draw(count)
     if not isinstance(generator, Generator):
         raise TypeError(f"generator must be a Generator or None, not {type(generator).__name__}")
     return generator.draw(count)

@@ -51,10 +51,18 @@ def tensor():
 
 @pytest.fixture
 def seeds():
-    """Register a default generator; `seeds.position` is set to start it anew."""
+    """Register a default generator; `seeds.seed()` starts it anew."""
 
     class Seeds:
         position = 0
+        seedings = 0
+
+        def seed(self):
+            self.position = 0
+            self.seedings += 1
+
+        def seeding(self, generator):
+            return 77, self.seedings
 
         def draw(self, generator):
             if generator is not None:
@@ -63,7 +71,7 @@ def seeds():
             return 1000 + self.position
 
     source = Seeds()
-    arrays.register_hooks(draw_seed=source.draw)
+    arrays.register_hooks(draw_seed=source.draw, seeding=source.seeding)
     return source
 
 

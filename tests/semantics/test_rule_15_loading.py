@@ -114,3 +114,33 @@ def test_the_seed_of_a_pass_comes_from_the_default_generator():
     rl.manual_seed(1)
     assert (order(), order()) == (first, second)
     assert first != second
+
+
+class Noise(Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return rl.rand(2), index
+
+
+def drawn(**options):
+    rl.manual_seed(11)
+    found = {}
+    for rows, places in DataLoader(Noise(), **options):
+        found.update(zip(places.tolist(), rows.tolist(), strict=True))
+    return found
+
+
+def test_what_a_sample_draws_is_its_own():
+    for shuffle in (False, True):
+        found = [drawn(batch_size=size, shuffle=shuffle) for size in (1, 3, 8)]
+        assert found[0] == found[1] == found[2]
+        assert len({tuple(row) for row in found[0].values()}) == 8
+
+
+def test_reading_in_order_leaves_the_generator_alone():
+    rl.manual_seed(11)
+    before = rl.get_rng_state().tolist()
+    assert len(list(DataLoader(Noise(), batch_size=3))) == 3
+    assert rl.get_rng_state().tolist() == before
