@@ -1,6 +1,6 @@
 """Networks: modules, parameters, layers, losses and their first values."""
 
-from rushlight.nn import functional, init, modules, parameter, utils
+from rushlight.nn import functional, init, modules, parallel, parameter, utils
 from rushlight.nn.activation import (
     CELU,
     ELU,
@@ -52,6 +52,7 @@ from rushlight.nn.dropout import (
 )
 from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.image import (
+    ChannelShuffle,
     Fold,
     PixelShuffle,
     PixelUnshuffle,
@@ -92,6 +93,7 @@ from rushlight.nn.loss import (
     L1Loss,
     MSELoss,
     NLLLoss,
+    NLLLoss2d,
     PoissonNLLLoss,
     SmoothL1Loss,
 )
@@ -111,6 +113,7 @@ from rushlight.nn.normalization import (
     BatchNorm1d,
     BatchNorm2d,
     BatchNorm3d,
+    CrossMapLRN2d,
     GroupNorm,
     InstanceNorm1d,
     InstanceNorm2d,
@@ -137,6 +140,7 @@ from rushlight.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from rushlight.nn.parallel import DataParallel
 from rushlight.nn.parameter import (
     Buffer,
     Parameter,

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from rushlight.ops import rectifier
@@ -149,6 +151,13 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
     return interpolate(input, size, scale_factor, "bilinear", True)
 
 
+def rrelu_(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Tensor:
+    """rrelu in place."""
+    return rrelu(input, lower, upper, training, inplace=True)
+
+
 def relu_(input: Tensor) -> Tensor:
     """relu in place."""
     return relu(input, inplace=True)
@@ -182,3 +191,25 @@ def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:  # noqa: F811
     """threshold in place."""
     return rectifier.threshold(input, threshold, value, inplace=True)
+
+
+def _with_indices(pool: Callable) -> Callable:
+    """A pooling that always gives places too, under PyTorch's name for it."""
+
+    @functools.wraps(pool)
+    def pooled(*args: Any, return_indices: bool = True, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        return pool(*args, return_indices=True, **kwargs)
+
+    pooled.__name__ = pooled.__qualname__ = f"{pool.__name__}_with_indices"
+    pooled.__doc__ = f"`{pool.__name__}` with `return_indices`: values and their places."
+    return pooled
+
+
+max_pool1d_with_indices = _with_indices(max_pool1d)
+max_pool2d_with_indices = _with_indices(max_pool2d)
+max_pool3d_with_indices = _with_indices(max_pool3d)
+adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
+adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
+adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)
+fractional_max_pool2d_with_indices = _with_indices(fractional_max_pool2d)
+fractional_max_pool3d_with_indices = _with_indices(fractional_max_pool3d)

@@ -154,6 +154,19 @@ class NLLLoss(_WeightedLoss):
         )
 
 
+class NLLLoss2d(NLLLoss):
+    """`NLLLoss` of images, by its older name; warns."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        warnings.warn(
+            "`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in "
+            "replacement and see its documentation for more details.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        super().__init__(*args, **kwargs)
+
+
 class BCELoss(_WeightedLoss):
     """-(target log(input) + (1 - target) log(1 - input)) of probabilities."""
 

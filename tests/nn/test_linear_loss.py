@@ -200,3 +200,25 @@ def test_triplets_with_a_distance():
     )
     with pytest.raises(ValueError, match="greater than 0"):
         nn.TripletMarginWithDistanceLoss(margin=0)
+
+
+def test_older_names():
+    x = rl.randn(2, 4, 5, 5)
+    close(nn.CrossMapLRN2d(3)(x), nn.LocalResponseNorm(3)(x))
+    assert (nn.ChannelShuffle(2)(x)[:, 1] == x[:, 2]).all()
+    with pytest.warns(FutureWarning, match="NLLLoss"):
+        loss = nn.NLLLoss2d(reduction="sum")
+    target = rl.randint(0, 4, (2, 5, 5))
+    close(loss(x, target), F.nll_loss(x, target, reduction="sum"))
+    values, places = F.max_pool2d_with_indices(x, 2)
+    close(values, F.max_pool2d(x, 2))
+    assert places.shape == values.shape
+
+
+def test_data_parallel_calls_its_module():
+    layer = nn.Linear(4, 3)
+    net, x = nn.DataParallel(layer, device_ids=[0]), rl.randn(2, 4)
+    close(net(x), layer(x))
+    assert list(net.state_dict()) == ["module.weight", "module.bias"]
+    assert net.module is layer
+    close(nn.parallel.data_parallel(layer, x), layer(x))

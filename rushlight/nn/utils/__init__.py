@@ -2,6 +2,7 @@
 
 from rushlight.nn.utils import parametrizations, parametrize, prune, rnn
 from rushlight.nn.utils.clip_grad import (
+    clip_grad_norm,
     clip_grad_norm_,
     clip_grad_value_,
     clip_grads_with_norm_,

@@ -1,4 +1,4 @@
-"""Ready parametrisations: weights by norm and direction, and of spectral norm 1."""
+"""Ready parametrisations: weights by norm and direction, of spectral norm 1, orthogonal ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import rushlight.nn.functional as F
 from rushlight.autograd.modes import no_grad
 from rushlight.nn.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rushlight.nn.module import Module
+from rushlight.nn.utils.orthogonal import orthogonal  # noqa: F401 - handed on
 from rushlight.nn.utils.parametrize import register_parametrization
 from rushlight.tensor import Tensor
 

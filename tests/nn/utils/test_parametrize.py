@@ -267,3 +267,65 @@ def test_spectral_norm_of_a_vector_and_what_is_refused():
         utils.spectral_norm(nn.Linear(2, 3), n_power_iterations=0)
     with pytest.raises(IndexError, match="out of range"):
         parametrizations.spectral_norm(nn.Linear(2, 3), dim=2)
+
+
+# ------------------------------------------------------------------------------ orthogonal matrices
+SHAPES = [(3, 3), (4, 2), (2, 4)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("way", ["matrix_exp", "cayley", "householder", None])
+def test_orthogonal(shape, way):
+    rows, columns = shape
+    layer = nn.Linear(columns, rows, dtype=rl.float64)
+    parametrizations.orthogonal(layer, orthogonal_map=way)
+    optimizer = optim.SGD(layer.parameters(), 0.1)
+    for _ in range(2):
+        weight = layer.weight.detach().numpy()
+        weight = weight if rows >= columns else weight.T
+        np.testing.assert_allclose(weight.T @ weight, np.eye(min(shape)), atol=1e-10)
+        (layer.weight**3).sum().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "options", [{}, {"orthogonal_map": "cayley"}, {"use_trivialization": False}]
+)
+def test_orthogonal_matrices_are_assigned(shape, options):
+    options = {"orthogonal_map": "householder", **options}
+    layer = nn.Linear(*reversed(shape), dtype=rl.float64)
+    parametrizations.orthogonal(layer, **options)
+    drawn = np.linalg.qr(np.random.default_rng(0).normal(size=(max(shape), min(shape))))[0]
+    drawn = np.ascontiguousarray(drawn if shape[0] >= shape[1] else drawn.T)
+    layer.weight = rl.tensor(drawn)
+    np.testing.assert_allclose(layer.weight.detach().numpy(), drawn, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("run", "kind", "words"),
+    [
+        (lambda m: parametrizations.orthogonal(m, "bias"), ValueError, "matrix or batch"),
+        (lambda m: parametrizations.orthogonal(m, "x"), ValueError, "no parameter or buffer"),
+        (
+            lambda m: parametrizations.orthogonal(m, orthogonal_map="qr"),
+            ValueError,
+            "has to be one of",
+        ),
+        (
+            lambda m: setattr(parametrizations.orthogonal(m), "weight", rl.ones(2, 3)),
+            ValueError,
+            "Expected a matrix or batch of matrices of shape",
+        ),
+        (
+            lambda m: setattr(
+                parametrizations.orthogonal(m, use_trivialization=False), "weight", rl.eye(2)
+            ),
+            NotImplementedError,
+            "not possible to assign",
+        ),
+    ],
+)
+def test_what_orthogonal_refuses(run, kind, words):
+    with pytest.raises(kind, match=words):
+        run(nn.Linear(2, 2))
