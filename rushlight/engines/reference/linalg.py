@@ -16,10 +16,10 @@ from rushlight.graph.node import Primitive
 _ERRORS = {
     "cholesky": "The factorization could not be completed because the input is not "
     "positive-definite (the leading minor of order {0} is not positive-definite).",
-    "inv": "The diagonal element {0} is zero, the inversion could not be completed because the "
+    "inverse": "The diagonal element {0} is zero, the inversion could not be completed because the "
     "input matrix is singular.",
     "solve": "The solver failed because the input matrix is singular.",
-    "lu_factor": "U[{0},{0}] is zero and using it on lu_solve would result in a division by zero.",
+    "lu": "U[{0},{0}] is zero and using it on lu_solve would result in a division by zero.",
 }
 _SPECTRAL = "The algorithm failed to converge because the input matrix {0}."
 _PADE = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000)
@@ -36,15 +36,14 @@ def _pack(batch: tuple[int, ...], *parts: np.ndarray) -> np.ndarray:
     return np.concatenate(flat, axis=-1)
 
 
-def _check(info: np.ndarray, checks: str) -> None:
+def _check(info: np.ndarray, checks: str, kind: str) -> None:
     """LinAlgError for the first matrix that failed."""
     if not checks or not info.any():
         return
     place = np.unravel_index(np.flatnonzero(info)[0], info.shape)
-    words = next(text for name, text in _ERRORS.items() if name in checks)
     flat = int(np.ravel_multi_index(place, info.shape)) if info.ndim else 0
     element = f" (Batch element {flat}):" if info.ndim else ""
-    raise p.LinAlgError(f"{checks}:{element} {words.format(info[place])}")
+    raise p.LinAlgError(f"{checks}:{element} {_ERRORS[kind].format(info[place])}")
 
 
 def _converged(name: str, compute: Callable, *arrays: np.ndarray, **options: object) -> tuple:
@@ -64,14 +63,14 @@ def _cholesky(arrays, attributes, numbers, spec):
         result = np.linalg.cholesky(a)
     except np.linalg.LinAlgError:
         result, info = factor.cholesky(a)
-        _check(info, checks)
+        _check(info, checks, "cholesky")
     return _pack(a.shape[:-2], result, info)
 
 
 def _lu(arrays, attributes, numbers, spec):
     a, (pivot, checks) = widened(arrays[0]), attributes
     packed, pivots, info = factor.lu(a, pivot)
-    _check(info, checks)
+    _check(info, checks, "lu")
     return _pack(a.shape[:-2], packed, pivots, info)
 
 
@@ -105,7 +104,7 @@ def _inverse(arrays, attributes, numbers, spec):
         result = np.linalg.inv(a)
     except np.linalg.LinAlgError:
         info = _singular(a)
-        _check(info, checks)
+        _check(info, checks, "inverse")
         result = _where_regular(info, np.linalg.inv(_made_regular(a, info)))
     return _pack(a.shape[:-2], result, info)
 
@@ -117,7 +116,7 @@ def _linear_solve(arrays, attributes, numbers, spec):
         result = np.linalg.solve(a, b)
     except np.linalg.LinAlgError:
         info = _singular(a)
-        _check(info, checks)
+        _check(info, checks, "solve")
         result = _where_regular(info, np.linalg.solve(_made_regular(a, info), b))
     return _pack(spec.shape[:-1], result, np.broadcast_to(info, spec.shape[:-1]))
 

@@ -14,7 +14,9 @@ from rushlight.tensor import Tensor, modes
 _EPSILON = {"float32": 2.0**-23, "complex64": 2.0**-23, "float64": 2.0**-52, "complex128": 2.0**-52}
 
 
-def check_matrix(name: str, matrix: Any, out: Any = None, argument: str = "A") -> Tensor:
+def check_matrix(
+    name: str, matrix: Any, out: Any = None, argument: str = "A", low_precision: bool = False
+) -> Tensor:
     """The argument if it holds matrices of floating point or complex numbers; else an error."""
     check_tensor(name, argument, matrix)
     check_options(name, out=out)
@@ -22,8 +24,7 @@ def check_matrix(name: str, matrix: Any, out: Any = None, argument: str = "A") -
     if spec.rank < 2:
         words = f"{name}: The input tensor {argument} must have at least 2 dimensions."
         fail(RuntimeError, name, words, "a matrix, or a batch of matrices", describe(matrix))
-    check_numbers(name, matrix)
-    return matrix
+    return check_numbers(name, matrix, low_precision)
 
 
 def check_numbers(name: str, tensor: Tensor, low_precision: bool = False) -> Tensor:
@@ -38,9 +39,11 @@ def check_numbers(name: str, tensor: Tensor, low_precision: bool = False) -> Ten
     return tensor
 
 
-def check_square(name: str, matrix: Any, out: Any = None, argument: str = "A") -> Tensor:
+def check_square(
+    name: str, matrix: Any, out: Any = None, argument: str = "A", low_precision: bool = False
+) -> Tensor:
     """The argument if it holds square matrices; else an error."""
-    check_matrix(name, matrix, out, argument)
+    check_matrix(name, matrix, out, argument, low_precision)
     rows, columns = matrix._spec.shape[-2:]
     if rows != columns:
         words = f"{name}: {argument} must be batches of square matrices, but they are {rows} by "

@@ -11,6 +11,7 @@ from rushlight.graph import linalg as p
 from rushlight.graph.dtype import complex64, float32, float64
 from rushlight.graph.node import Node
 from rushlight.ops.compare import where
+from rushlight.ops.complex import conj
 from rushlight.ops.linalg.checks import check_square
 from rushlight.ops.linalg.solve import Inverse
 from rushlight.ops.results import named, shown_as
@@ -43,12 +44,7 @@ class Adjugate(Operation):
         determinant = Determinant.apply((a,))[..., None, None]
         inverse = Inverse.apply((a,), "", None)[0].mH
         along = (grad * inverse.mT).sum((-2, -1), keepdim=True)
-        return along * result.mH - conjugate(determinant) * (inverse @ grad @ inverse)
-
-
-def conjugate(x: Tensor) -> Tensor:
-    """The conjugate of complex numbers; real ones as they are."""
-    return x.conj() if x._spec.dtype.is_complex else x
+        return along * result.mH - conj(determinant) * (inverse @ grad @ inverse)
 
 
 @shown_as("LinalgSlogdet")
@@ -64,7 +60,7 @@ class LogDeterminant(Operation):
     def backward(ctx, of_sign: Tensor, grad: Tensor) -> Tensor:
         a, sign = ctx.saved
         if a._spec.dtype.is_complex:
-            grad = grad - 1j * (conjugate(of_sign) * sign).imag
+            grad = grad - 1j * (conj(of_sign) * sign).imag
         return Inverse.apply((a,), "", None)[0].mH * grad[..., None, None]
 
 

@@ -79,4 +79,8 @@ def ldl_solve(
     if pivots._spec.dtype not in (int32, int64):
         words = f"{name}: Expected pivots to be integers. Got {pivots._spec.dtype.name}"
         fail(RuntimeError, name, words, "int32 pivots", describe(pivots))
+    if pivots._spec.shape != LD._spec.shape[:-1]:
+        words = f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots "
+        words += f"with shape {list(pivots.shape)} instead"
+        fail(RuntimeError, name, words, f"shape {list(LD.shape[:-1])}", describe(pivots))
     return LDLSolve.apply((LD, pivots, B), bool(hermitian))

@@ -5,7 +5,9 @@ Halko, Martinsson and Tropp 2009, "Finding structure with randomness", algorithm
 
 from __future__ import annotations
 
+from rushlight.graph.dtype import complex64, float32, float64
 from rushlight.ops.check import describe
+from rushlight.ops.complex import complex as complex_of
 from rushlight.ops.linalg.checks import check_matrix
 from rushlight.ops.linalg.orthogonal import qr
 from rushlight.ops.linalg.singular import svd
@@ -15,12 +17,19 @@ from rushlight.tensor import Tensor
 
 def _range(a: Tensor, size: int, iterations: int) -> Tensor:
     """Orthonormal columns that nearly span those of a."""
-    random = randn(a._spec.shape[-1], size, dtype=a._spec.dtype)
-    basis = qr(a @ random).Q
+    basis = qr(a @ _random(a, size)).Q
     for _ in range(iterations):
         other = qr(a.mH @ basis).Q
         basis = qr(a @ other).Q
     return basis
+
+
+def _random(a: Tensor, columns: int) -> Tensor:
+    shape, dtype = (a._spec.shape[-1], columns), a._spec.dtype
+    if not dtype.is_complex:
+        return randn(shape, dtype=dtype)
+    part = float32 if dtype is complex64 else float64
+    return complex_of(randn(shape, dtype=part), randn(shape, dtype=part))
 
 
 def svd_lowrank(

@@ -183,6 +183,9 @@ def lu_solve(
         words = f"{name}: pivots should be a Tensor of scalar type torch.int32"
         fail(RuntimeError, name, words, "int32 pivots", describe(pivots))
     check_system(name, LU, B, left)
+    if pivots._spec.shape[-1:] != LU._spec.shape[-1:]:
+        words = f"{name}: Number of pivots per batch should be same as the dimension of the matrix"
+        fail(RuntimeError, name, words, f"{LU._spec.shape[-1]} pivots", describe(pivots))
     if not left:
         return _solved(LU, pivots, B.mH, not adjoint).mH
     return _solved(LU, pivots, B, adjoint)

@@ -87,8 +87,18 @@ def matrix_norm(
         return _of_singular_values(check_numbers(name, input), ord, rows, columns, keepdim)
     along = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = vector_norm(input, 1, along[0], True)
-    found = sums.amax(along[1], True) if ord > 0 else sums.amin(along[1], True)
+    found = _extreme(sums, ord, along[1])
     return found if keepdim else found.squeeze((rows, columns))
+
+
+def _extreme(sizes: Tensor, ord: float, axis: int) -> Tensor:
+    """The largest size along an axis, which stays, or for a negative order the smallest.
+
+    The largest of none is 0.
+    """
+    if ord < 0:
+        return sizes.amin(axis, True)
+    return sizes.amax(axis, True) if sizes.shape[axis] else sizes.sum(axis, True)
 
 
 def _matrix_axes(name: str, input: Tensor, dim: Any) -> tuple[int, int]:
@@ -115,7 +125,7 @@ def _of_singular_values(input: Tensor, ord: Any, rows: int, columns: int, keepdi
     if ord == "nuc":
         found = values.sum(-1)
     else:
-        found = values.amax(-1) if ord > 0 else values.amin(-1)
+        found = _extreme(values, ord, -1).squeeze(-1)
     if not keepdim:
         return found
     shape = input._spec.shape

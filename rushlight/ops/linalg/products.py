@@ -14,9 +14,14 @@ from rushlight.graph import movement as m
 from rushlight.graph.dtype import int64
 from rushlight.graph.node import Node
 from rushlight.ops.check import broadcast, check_axis, check_tensor, describe, fail
+from rushlight.ops.complex import conj
 from rushlight.ops.join import cat
-from rushlight.ops.linalg.checks import check_square, identity_like
-from rushlight.ops.linalg.determinant import conjugate
+from rushlight.ops.linalg.checks import (
+    check_numbers,
+    check_same_dtype,
+    check_square,
+    identity_like,
+)
 from rushlight.ops.linalg.solve import inverse_of
 from rushlight.ops.matmul import matmul
 from rushlight.ops.operands import operands
@@ -55,7 +60,7 @@ class Cross(Operation):
         return e.sub(first, e.mul(_turned(a, axis, 2), _turned(b, axis, 1)))
 
     def backward(ctx, grad: Tensor) -> tuple:
-        a, b = [conjugate(value) for value in ctx.saved]
+        a, b = [conj(value) for value in ctx.saved]
         return Cross.apply((b, grad), ctx.axis), Cross.apply((grad, a), ctx.axis)
 
 
@@ -71,7 +76,7 @@ def matrix_exp(input: Tensor) -> Tensor:
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return MatrixExp.apply((check_square("linalg.matrix_exp", input),))
+    return MatrixExp.apply((check_square("linalg.matrix_exp", input, low_precision=True),))
 
 
 def matrix_power(input: Tensor, n: int, *, out: Any = None) -> Tensor:
@@ -85,6 +90,8 @@ def matrix_power(input: Tensor, n: int, *, out: Any = None) -> Tensor:
     name = "linalg.matrix_power"
     check_tensor(name, "input", input)
     check_options(name, out=out)
+    if not isinstance(n, int):
+        raise TypeError(f"{name}(): argument 'n' must be int, not {type(n).__name__}")
     shape = input._spec.shape
     if len(shape) < 2 or shape[-1] != shape[-2]:
         check_square(name, input)
@@ -115,10 +122,11 @@ def multi_dot(tensors: Any, *, out: Any = None) -> Tensor:
     first, last = tensors[0]._spec.rank == 1, tensors[-1]._spec.rank == 1
     tensors[0] = tensors[0].unsqueeze(0) if first else tensors[0]
     tensors[-1] = tensors[-1].unsqueeze(-1) if last else tensors[-1]
-    for a, b in pairwise(tensors):
+    for i, (a, b) in enumerate(pairwise(tensors)):
         if a._spec.shape[1] != b._spec.shape[0]:
-            words = f"multi_dot(): tensors {describe(a)} and {describe(b)} cannot be multiplied"
-            fail(RuntimeError, name, words, "sizes that fit", f"{a.shape}, {b.shape}")
+            words = f"multi_dot(): tensors {i} and {i + 1} with shapes {list(a.shape)} and "
+            words += f"{list(b.shape)} cannot be multiplied"
+            fail(RuntimeError, name, words, "sizes that fit", f"{describe(a)}, {describe(b)}")
     sizes = (*[x._spec.shape[0] for x in tensors], tensors[-1]._spec.shape[1])
     result = _product(tensors, *cheapest_splits(sizes))
     result = result.squeeze(0) if first else result
@@ -177,14 +185,10 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Any = None) -> Tensor:
     """
     name = "linalg.vecdot"
     for argument, value in (("x", x), ("y", y)):
-        check_tensor(name, argument, value)
+        check_numbers(name, check_tensor(name, argument, value), low_precision=True)
     check_options(name, out=out)
-    if x._spec.dtype is not y._spec.dtype:
-        words = f"{name}: Expected x and y to have the same dtype"
-        fail(RuntimeError, name, words, "two tensors of one dtype", f"{x.dtype}, {y.dtype}")
-    product = conjugate(x) * y
-    dtype = None if product._spec.dtype.is_differentiable else product._spec.dtype
-    return product.sum(dim) if dtype is None else product.sum(dim, dtype=dtype)
+    check_same_dtype(name, x, y, "x", "y")
+    return (conj(x) * y).sum(dim)
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Any = None) -> Tensor:
@@ -211,7 +215,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Any = None) -> Te
     return Cross.apply((a.to(dtype).expand(shape), b.to(dtype).expand(shape)), axis)
 
 
-def vander(x: Tensor, N: int | None = None, *, out: Any = None) -> Tensor:
+def vander(x: Tensor, *, N: int | None = None, out: Any = None) -> Tensor:
     """The powers 0 to N - 1 of each element of x, along a new last dimension.
 
     N is x's last size unless given; RuntimeError below 2.
@@ -227,10 +231,10 @@ def vander(x: Tensor, N: int | None = None, *, out: Any = None) -> Tensor:
     check_options(name, out=out)
     x = x if x._spec.rank else x.unsqueeze(0)
     count = x._spec.shape[-1] if N is None else int(N)
-    if N is not None and count <= 1:
-        fail(RuntimeError, name, "N must be greater than 1.", "N from 2 on", f"N {N}")
+    if count <= 1:
+        fail(RuntimeError, name, "N must be greater than 1.", "N from 2 on", f"N {count}")
     column = (x if x._spec.dtype.is_differentiable else x.to(int64)).unsqueeze(-1)
-    repeated = column.expand((*x._spec.shape, max(count - 1, 0)))
+    repeated = column.expand((*x._spec.shape, count - 1))
     return cat((column * 0 + 1, repeated.cumprod(-1)), -1)
 
 
