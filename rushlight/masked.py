@@ -263,10 +263,11 @@ def var(
 ) -> Tensor:
     """The variance of what the mask keeps: squared distances over count - correction (1)."""
     input = _prepared("var", input, dtype)
-    input = input if input.dtype.is_floating_point else input.to(rl.float32)
+    input = input if input.dtype.is_differentiable else input.to(rl.float32)
     axes = _axes("var", input, dim)
     apart = input - mean(input, axes, keepdim=True, mask=mask)
-    squares = sum(apart * apart, axes, keepdim=keepdim, mask=mask) if axes else apart * apart
+    squares = apart * apart.conj()
+    squares = sum(squares, axes, keepdim=keepdim, mask=mask) if axes else squares
     lost = (1 if unbiased is None or unbiased else 0) if correction is None else correction
     counted = _counted("var", input, mask, axes, bool(keepdim))
     return squares / (counted - lost).clamp(min=0).to(input.dtype)

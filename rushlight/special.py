@@ -22,6 +22,7 @@ from rushlight.ops.special import (
     SpecialEntr,
     SpecialXlog1Py,
     floating,
+    i0,
     polynomial,
     unary,
 )
@@ -50,7 +51,6 @@ bessel_j0 = unary("bessel_j0", "The Bessel function of the first kind of order 0
 bessel_j1 = unary("bessel_j1", "The Bessel function of the first kind of order 1.")
 bessel_y0 = unary("bessel_y0", "The Bessel function of the second kind of order 0; NaN below 0.")
 bessel_y1 = unary("bessel_y1", "The Bessel function of the second kind of order 1; NaN below 0.")
-i0 = unary("i0", "The modified Bessel function of the first kind of order 0.")
 i1 = unary("i1", "The modified Bessel function of the first kind of order 1.")
 i0e = unary("i0e", "exp(-|x|) i0(x), which does not overflow.")
 i1e = unary("i1e", "exp(-|x|) i1(x), which does not overflow.")

@@ -38,7 +38,7 @@ FAMILIES += ("extremes", "running", "moments", "norms", "softmax", "counting", "
 FAMILIES += ("statistics", "joint", "random", "refill", "convert", "python", "printing", "memory")
 FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "norm", "margin")
 FAMILIES += ("padding", "dropout", "image", "grid", "ctc", "scan")
-FAMILIES += ("complex", "spectra", "tapers")
+FAMILIES += ("complex", "spectra", "tapers", "special")
 FAMILIES += ("pieces", "diagonals", "strided", "reseated", "pairs", "signs", "gamma")
 FAMILIES += ("distances", "integrals", "histograms", "linalg")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from rushlight.ops.check import broadcast, check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
+from rushlight.ops.complex import complex
 from rushlight.ops.diagonals import diagonal
 from rushlight.ops.movement import expand
 from rushlight.ops.norms import Norm
@@ -101,7 +102,8 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
     axis = check_axis("renorm", dim, rank)
     axes = tuple([other for other in range(rank) if other != axis])
-    norm = Norm.apply((input,), float(p), axes, True)
+    sizes = input.abs() if input._spec.dtype.is_complex else input
+    norm = Norm.apply((sizes,), float(p), axes, True)
     return input * where(norm > maxnorm, maxnorm / (norm + 1e-7), 1)
 
 
@@ -129,7 +131,7 @@ def cov(
     if input._spec.dtype.name == "bool":
         raise RuntimeError("cov(): bool dtype is not supported for input")
     x = input if input.dim() == 2 else input.reshape(1, -1)
-    if not x._spec.dtype.is_floating_point:
+    if not x._spec.dtype.is_differentiable:
         x = x.to(get_default_dtype())
     count = x.shape[1]
     weights = _weights(x, fweights, aweights)
@@ -139,7 +141,7 @@ def cov(
     mean = (x if weights is None else x * weights).sum(1) / total
     freedom = _freedom(total, weights, aweights, correction)
     apart = x - mean.unsqueeze(1)
-    found = (apart @ (apart if weights is None else apart * weights).t()) / freedom
+    found = (apart @ (apart if weights is None else apart * weights).t().conj()) / freedom
     return found.squeeze()
 
 
@@ -195,8 +197,11 @@ def corrcoef(input: Tensor) -> Tensor:
     found = cov(input)
     if not found.dim():
         return found / found
-    deviation = diagonal(found).sqrt()
-    return (found / deviation.unsqueeze(1) / deviation).clamp(-1, 1)
+    deviation = diagonal(found).real.sqrt()
+    found = found / deviation.unsqueeze(1) / deviation
+    if found._spec.dtype.is_complex:
+        return complex(found.real.clamp(-1, 1), found.imag.clamp(-1, 1))
+    return found.clamp(-1, 1)
 
 
 # ------------------------------------------------------------------------------------ cross product

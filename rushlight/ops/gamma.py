@@ -14,6 +14,7 @@ from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.operands import Operand, align, operands
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.ops.ranges import arange
+from rushlight.ops.special import floating
 from rushlight.tensor import Tensor
 
 _LARGEST_FACTORIAL = 170
@@ -92,9 +93,7 @@ def polygamma(n: int, input: Tensor) -> Tensor:
         raise TypeError(f"polygamma(): argument 'n' must be int, not {type(n).__name__}")
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    dtype = input._spec.dtype
-    if not dtype.is_floating_point:
-        input = input.to(get_default_dtype())
+    input = floating("polygamma", input)
     return Polygamma.apply((input,), n) if n else input.digamma()
 
 
@@ -144,8 +143,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     if p < 1:
         words = "p has to be greater than or equal to 1"
         fail(RuntimeError, "mvlgamma", words, "1 or more", f"{p}, for {describe(input)}")
-    if not input._spec.dtype.is_floating_point:
-        input = input.to(get_default_dtype())
+    input = floating("mvlgamma", input)
     steps = arange(p, dtype=input.dtype) * -0.5
     total = (input.unsqueeze(-1) + steps).lgamma().sum(-1)
     return total + p * (p - 1) / 4 * math.log(math.pi)

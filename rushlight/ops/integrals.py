@@ -40,7 +40,7 @@ def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Tensor, int
     if not y.dim():
         words = f"{name}: y must have one or more dimensions"
         fail(IndexError, name, words, "samples along a dimension", describe(y))
-    if not y._spec.dtype.is_floating_point:
+    if not y._spec.dtype.is_differentiable:
         y = y.to(get_default_dtype())
     size = y.shape[axis]
     if not size:
@@ -104,7 +104,7 @@ def gradient(
             words = "torch.gradient expected each dimension size to be at least edge_order+1"
             expected = f"at least {edge_order + 1} samples along dimension {axis}"
             fail(RuntimeError, "gradient", words, expected, describe(input))
-    if not input._spec.dtype.is_floating_point:
+    if not input._spec.dtype.is_differentiable:
         input = input.to(get_default_dtype())
     pairs = zip(axes, spacings, strict=True)
     return [_slope(input, axis, spacing, edge_order) for axis, spacing in pairs]

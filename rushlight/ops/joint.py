@@ -41,6 +41,10 @@ def logaddexp(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """log(exp(input) + exp(other)) without overflow."""
     check_options("logaddexp", out=out)
     a, b, dtype = operands(input, other, "logaddexp")
+    if dtype.is_complex:
+        larger = where(a.real.detach() >= b.real.detach(), a, b)
+        shift = where(larger.detach().isfinite(), larger.detach(), 0)
+        return ((a - shift).exp() + (b - shift).exp()).log() + shift
     return Logaddexp.apply((a, b), dtype if dtype.is_floating_point else get_default_dtype())
 
 

@@ -107,12 +107,18 @@ def _arguments(
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     dtype = input._spec.dtype
-    if not dtype.is_floating_point:
+    if not dtype.is_differentiable:
         words = "std and var only support floating point and complex dtypes"
         fail(RuntimeError, name, words, "a floating point tensor", describe(input))
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
     return check_axes(name, dim, input._spec.rank), correction
+
+
+def _complex_variance(input: Tensor, axes: Axes, keepdim: bool, correction: float) -> Tensor:
+    """The variance of complex numbers: that of their real parts and of their imaginary ones."""
+    parts = [Var.apply((part,), axes, keepdim, correction) for part in (input.real, input.imag)]
+    return parts[0] + parts[1]
 
 
 def _moment(name: str, operation: type[Operation], words: str) -> Any:
@@ -127,6 +133,9 @@ def _moment(name: str, operation: type[Operation], words: str) -> Any:
         out: Any = None,
     ) -> Tensor:
         axes, correction = _arguments(name, input, dim, unbiased, correction, out)
+        if input._spec.dtype.is_complex:
+            found = _complex_variance(input, axes, keepdim, correction)
+            return found.sqrt() if operation is Std else found
         return operation.apply((input,), axes, keepdim, correction)
 
     moment.__name__ = moment.__qualname__ = name
@@ -150,6 +159,10 @@ def _moment_and_mean(name: str, operation: type[Operation], words: str) -> Any:
         out: Any = None,
     ) -> tuple[Tensor, Tensor]:
         axes, correction = _arguments(name, input, dim, unbiased, correction, out)
+        if input._spec.dtype.is_complex:
+            found = _complex_variance(input, axes, keepdim, correction)
+            found = found.sqrt() if operation is StdMean else found
+            return found, input.mean(axes, keepdim)
         return operation.apply((input,), axes, keepdim, correction, operation is StdMean)
 
     moments.__name__ = moments.__qualname__ = name

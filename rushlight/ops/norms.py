@@ -114,7 +114,13 @@ def _nuclear(tensor: Tensor, dim: Any, keepdim: bool) -> Tensor:
     if rank < 2 or len(axes) != 2 or (dim is None and rank > 2):
         words = "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
         fail(RuntimeError, "norm", words, "a matrix, or two dimensions in dim", describe(tensor))
-    found = NuclearNorm.apply((tensor.movedim(axes, (-2, -1)),))
+    moved = tensor.movedim(axes, (-2, -1))
+    if tensor._spec.dtype.is_complex:
+        from rushlight.linalg import svdvals
+
+        found = svdvals(moved).sum(-1)
+    else:
+        found = NuclearNorm.apply((moved,))
     return found.reshape(kept_shape(tensor._spec.shape, axes)) if keepdim else found
 
 

@@ -9,6 +9,7 @@ from rushlight.dtypes import as_dtype
 from rushlight.graph import elementwise as e
 from rushlight.graph import movement as m
 from rushlight.graph import reduction as r
+from rushlight.graph.complex import complex_, real_dtype
 from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType, float64, int64, uint32
 from rushlight.graph.node import Node
@@ -31,12 +32,23 @@ def _sizes(name: str, sizes: tuple, options: dict) -> tuple[int, ...]:
     return shape
 
 
-def _floating(name: str, dtype: Any) -> DType:
+def _floating(name: str, dtype: Any, or_complex: bool = False) -> DType:
     dtype = as_dtype(name, dtype) or get_default_dtype()
-    if not dtype.is_floating_point:
+    if not dtype.is_floating_point and not (or_complex and dtype.is_complex):
         missing = f'"{name}" not implemented for {dtype.name!r}'
         fail(NotImplementedError, name, missing, "a floating point dtype", dtype.name)
     return dtype
+
+
+def _made(make: Any, shape: tuple[int, ...], dtype: DType, generator: Generator | None) -> Tensor:
+    """Random numbers; of complex normal ones both parts have half the variance."""
+    if not dtype.is_complex:
+        return wrap(make(shape, dtype, generator))
+    parts = [make(shape, real_dtype(dtype), generator) for _ in range(2)]
+    if make is bits.normal:
+        half = literal(0.5**0.5, parts[0].spec.dtype)
+        parts = [e.mul(part, half) for part in parts]
+    return wrap(complex_(*parts))
 
 
 def _sized(name: str, make: Any, words: str) -> Any:
@@ -51,7 +63,7 @@ def _sized(name: str, make: Any, words: str) -> Any:
         if options:
             options.pop("pin_memory", None)
             check_options(name, **options)
-        return finish(wrap(make(shape, _floating(name, dtype), generator)), requires_grad)
+        return finish(_made(make, shape, _floating(name, dtype, True), generator), requires_grad)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (
@@ -79,8 +91,8 @@ def _like(name: str, make: Any, words: str) -> Any:
         check_tensor(name, "input", input)
         options.pop("pin_memory", None)
         check_options(name, **options)
-        dtype = _floating(name, dtype or input._spec.dtype)
-        return finish(wrap(make(input._spec.shape, dtype, generator)), requires_grad)
+        dtype = _floating(name, dtype or input._spec.dtype, True)
+        return finish(_made(make, input._spec.shape, dtype, generator), requires_grad)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"A tensor of input's shape and dtype with {words}."

@@ -328,11 +328,22 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False, *, out: Any = None
     if out is not None:
         check_options("logsumexp", out=out)
     axes = check_axes("logsumexp", dim, input._spec.rank)
+    if input._spec.dtype.is_complex:
+        return _complex_logsumexp(input, axes, keepdim)
     if not input._spec.dtype.is_floating_point:
         input = input.to(get_default_dtype())
     if not count_of(input._spec.shape, axes):
         return input.exp().sum(dim, keepdim).log()
     return Logsumexp.apply((input,), axes, keepdim)
+
+
+def _complex_logsumexp(input: Tensor, axes: Axes, keepdim: bool) -> Tensor:
+    if not count_of(input._spec.shape, axes):
+        return input.exp().sum(axes, keepdim).log()
+    largest = input.real.detach().amax(axes, keepdim=True)
+    shift = where(largest.isfinite(), largest, 0)
+    found = (input - shift).exp().sum(axes, keepdim=True).log() + shift
+    return found if keepdim or not axes else found.squeeze(axes)
 
 
 def _extent(name: str, primitive: Any, words: str) -> Any:

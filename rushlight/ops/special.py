@@ -172,3 +172,9 @@ class SpecialXlog1Py(Operation):
 def _same_rank(a: Node, b: Node) -> tuple[Node, Node]:
     shape = a.spec.shape or b.spec.shape
     return expand(a, shape), expand(b, shape)
+
+
+i0 = unary("i0", "The modified Bessel function of the first kind of order 0.")
+FUNCTIONS = {"i0": i0}
+METHODS = {"i0": i0}
+INPLACE = ("i0",)

@@ -131,13 +131,13 @@ def istft(
     count = frames.shape[1]
     total = n_fft + hop * (count - 1)
     added = FoldWindows.apply((frames * weights,), 1, total, hop)
-    squares = (weights * weights.conj()).real.expand(1, count, n_fft)
+    squares = (weights * weights).expand(1, count, n_fft)
     envelope = FoldWindows.apply((squares,), 1, total, hop)
     start = n_fft // 2 if center else 0
     stop = total - (n_fft // 2 if center else 0)
     stop = stop if length is None else min(start + length, total)
     added, envelope = added[:, start:stop], envelope[:, start:stop]
-    if envelope.numel() and envelope.detach().min().item() < 1e-11:
+    if envelope.numel() and envelope.detach().abs().min().item() < 1e-11:
         words = "window overlap add min: 1"
         fail(
             RuntimeError, "istft", words, "windows that cover every sample", "a sample of weight 0"
@@ -169,8 +169,9 @@ def _frames(
     norm = "ortho" if normalized else "backward"
     if onesided:
         return irfft(spectra, n_fft, norm=norm)
-    found = ifft(spectra, norm=norm)
-    return found if is_complex else found.real
+    if is_complex:
+        return ifft(spectra, norm=norm)
+    return irfft(spectra[..., : n_fft // 2 + 1], n_fft, norm=norm)
 
 
 FUNCTIONS = {"stft": stft, "istft": istft}

@@ -37,6 +37,16 @@ UNARY = {
     "prod": (lambda z: z.prod(1), lambda z: z.prod(1)),
     "cumprod": (lambda z: z.cumprod(1), lambda z: z.cumprod(1)),
     "norm": (lambda z: rl.norm(z, dim=1), lambda z: np.linalg.norm(z, axis=1)),
+    "var": (lambda z: z.var(1), lambda z: z.var(1, ddof=1)),
+    "std": (lambda z: z.std(0), lambda z: z.std(0, ddof=1)),
+    "logsumexp": (lambda z: z.logsumexp(1), lambda z: np.log(np.exp(z).sum(1))),
+    "logcumsumexp": (
+        lambda z: z.logcumsumexp(1),
+        lambda z: np.log(np.exp(z).cumsum(1)),
+    ),
+    "cov": (rl.cov, np.cov),
+    "trapezoid": (rl.trapezoid, lambda z: (z[:, 1:] + z[:, :-1]).sum(1) / 2),
+    "nuclear": (lambda z: rl.norm(z, "nuc"), lambda z: np.linalg.norm(z, "nuc")),
     "adjoint": (lambda z: z.mH, lambda z: z.conj().T),
     "pairs": (rl.view_as_real, lambda z: np.stack((z.real, z.imag), -1)),
     "slice": (lambda z: z[:, 1:], lambda z: z[:, 1:]),
@@ -62,6 +72,7 @@ BINARY = {
     "mul": (rl.mul, np.multiply),
     "div": (rl.div, np.divide),
     "pow": (rl.pow, np.power),
+    "logaddexp": (rl.logaddexp, lambda z, w: np.log(np.exp(z) + np.exp(w))),
     "matmul": (lambda z, w: z @ w.T, lambda z, w: z @ w.T),
     "vdot": (lambda z, w: rl.vdot(z[0], w[0]), lambda z, w: np.vdot(z[0], w[0])),
     "where": (lambda z, w: rl.where(z.real > 0.1, z, w), lambda z, w: np.where(z.real > 0.1, z, w)),
@@ -152,6 +163,15 @@ def test_real_numbers_have_parts_too():
     np.testing.assert_allclose(x.angle().numpy(), [0, np.pi, 0], 1e-6)
     assert rl.isreal(rl.tensor([1 + 0j, 1j])).tolist() == [True, False]
     assert rl.isfinite(rl.tensor([1j, complex("inf+1j")])).tolist() == [True, False]
+
+
+def test_random_numbers():
+    rl.manual_seed(0)
+    z = rl.randn(20000, dtype=rl.complex128)
+    assert z.var().item() == pytest.approx(1, rel=0.03)
+    assert z.real.var().item() == pytest.approx(0.5, rel=0.05)
+    u = rl.rand_like(z)
+    assert u.imag.mean().item() == pytest.approx(0.5, abs=0.02)
 
 
 def test_training_a_complex_parameter():
