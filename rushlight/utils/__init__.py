@@ -1,11 +1,11 @@
-"""Names where PyTorch's users look for them: `utils.data`, `utils.checkpoint`."""
+"""Names where PyTorch's users look for them: `utils.data`, `.checkpoint`, `.tensorboard`."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-_LAZY = ("checkpoint", "data")
+_LAZY = ("checkpoint", "data", "tensorboard")
 
 
 def __getattr__(name: str) -> Any:
