@@ -81,7 +81,7 @@ def _check_default(wanted: Any) -> None:
 
 def _torch() -> Facade:
     precision, deterministic = _Switch("highest"), _Switch(False)
-    own = {function.__name__: function for function in (compile, save, load)}
+    own: dict[str, Any] = {f.__name__: f for f in (compile, save, load)}
     own |= _old_types()
     own |= {
         "__version__": VERSION,

@@ -118,7 +118,9 @@ class SummaryWriter:
         if pixels.dtype != np.uint8:
             pixels = np.clip(pixels * 255, 0, 255).astype(np.uint8)
         found = png.encode(np.ascontiguousarray(pixels))
-        self._write(events.image(tag, *pixels.shape, found), global_step, walltime)
+        height, width, channels = pixels.shape
+        value = events.image(tag, height, width, channels, found)
+        self._write(value, global_step, walltime)
 
     def add_images(
         self,
