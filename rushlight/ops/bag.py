@@ -61,7 +61,10 @@ def _check_weights(input: Tensor, weights: Any, mode: str) -> None:
 
 
 def _bags(offsets: Tensor, count: int, last: bool) -> tuple[Tensor, int]:
-    """The bag of each of `count` entries, and how many bags there are."""
+    """The bag of each of `count` entries, and how many bags there are.
+
+    Entries behind the last offset, if that is where the last bag ends, are in one bag more.
+    """
     values = known_values(offsets)
     if values is not None and values.size:
         if values[0] != 0:
@@ -74,8 +77,8 @@ def _bags(offsets: Tensor, count: int, last: bool) -> tuple[Tensor, int]:
     if last and bags < 0:
         raise RuntimeError("include_last_offset: number of offset should be at least 1")
     starts = filled(0, offsets._spec.with_dtype(int64).with_shape((count + 1,)))
-    ones = filled(1, offsets._spec.with_dtype(int64).with_shape((bags,)))
-    starts = IndexPut.apply((starts, ones, offsets[:bags]), (0,), "add", origin(_NAME))
+    ones = filled(1, offsets._spec.with_dtype(int64))
+    starts = IndexPut.apply((starts, ones, offsets), (0,), "add", origin(_NAME))
     return starts[:count].cumsum(0) - 1, bags
 
 
@@ -148,4 +151,6 @@ def embedding_bag(
     if input.dim() == 2:
         return _combined(rows, kept, None, input.shape[0], mode)
     bags, count = _bags(offsets, input.shape[0], include_last_offset)
+    if include_last_offset:
+        return _combined(rows, kept, bags, count + 1, mode)[:count]
     return _combined(rows, kept, bags, count, mode)

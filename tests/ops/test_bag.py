@@ -63,6 +63,7 @@ CASES += [
         lambda i, w, o: F.embedding_bag(i, w, o, include_last_offset=True),
         (INDEX, TABLE, np.array([0, 2, 7])),
         lambda i, w, o: bagged(split(i, o, True), w),
+        also=[(INDEX, TABLE, np.array([0, 2, 2, 6]))],
     ),
 ]
 
