@@ -14,6 +14,7 @@ from typing import Any
 from rushlight.autograd.backward import METHODS as _BACKWARD
 from rushlight.autograd.hooks import METHODS as _HOOKS
 from rushlight.autograd.inplace import check_inplace, write
+from rushlight.ops.elements import INPLACE_FUNCTIONS, function_of
 from rushlight.ops.promotion import can_cast
 from rushlight.tensor import Tensor
 
@@ -40,7 +41,7 @@ FAMILIES += ("einsum", "activation", "rectifier", "conv", "pool", "adaptive", "n
 FAMILIES += ("padding", "dropout", "image", "grid", "ctc", "scan")
 FAMILIES += ("complex", "spectra", "tapers", "special")
 FAMILIES += ("pieces", "diagonals", "strided", "reseated", "pairs", "signs", "gamma")
-FAMILIES += ("distances", "integrals", "histograms", "linalg")
+FAMILIES += ("distances", "integrals", "histograms", "linalg", "draws", "elements")
 
 FUNCTIONS: dict[str, Callable] = {}
 
@@ -93,6 +94,8 @@ def bind() -> None:
             setattr(Tensor, f"{name}_", method)
             if name in _OPERATORS:
                 setattr(Tensor, f"__{_OPERATORS[name]}__", method)
+    for name in INPLACE_FUNCTIONS:
+        FUNCTIONS.setdefault(name, function_of(getattr(Tensor, name)))
 
 
 bind()

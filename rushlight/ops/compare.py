@@ -330,7 +330,8 @@ METHODS = {
     "__rshift__": bitwise_right_shift,
     "__invert__": bitwise_not,
 }
-INPLACE = ("eq", "ne", "lt", "le", "gt", "ge", "clamp", "clamp_min", "clamp_max", "clip")
+INPLACE = ("not_equal", "less", "greater", "less_equal", "greater_equal")
+INPLACE += ("eq", "ne", "lt", "le", "gt", "ge", "clamp", "clamp_min", "clamp_max", "clip")
 INPLACE += ("masked_fill", "logical_and", "logical_or", "logical_xor", "logical_not")
 INPLACE += ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not")
 INPLACE += ("bitwise_left_shift", "bitwise_right_shift")

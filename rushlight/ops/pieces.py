@@ -11,7 +11,7 @@ from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.join import cat, stack
 from rushlight.ops.parts import narrow
 from rushlight.ops.promotion import promote_types
-from rushlight.ops.ranges import meshgrid
+from rushlight.ops.ranges import arange, meshgrid
 from rushlight.ops.several import chunk, split, tensor_split
 from rushlight.tensor import Tensor, from_array
 
@@ -164,6 +164,24 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     return input[from_array(found)] if len(found) else input.new_zeros((0, r))
 
 
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
+    """The powers of a vector's elements, N (as many as elements) of them, a row each.
+
+    >>> import rushlight as rl
+    >>> rl.vander(rl.tensor([2, 3]), 3)
+    tensor([[4, 2, 1],
+            [9, 3, 1]])
+    """
+    if check_tensor("vander", "x", x).dim() != 1:
+        words = "x must be a one-dimensional tensor."
+        fail(RuntimeError, "vander", words, "a vector", describe(x))
+    count = x.numel() if N is None else N
+    if count < 0:
+        raise RuntimeError("N must be non-negative.")
+    powers = x.unsqueeze(-1) ** arange(count)
+    return powers if increasing else powers.flip(-1)
+
+
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels dealt out to `groups` in turn: channel i of each group one behind the other.
 
@@ -190,4 +208,6 @@ _METHODS = (split_with_sizes, unsafe_split, unsafe_split_with_sizes, unsafe_chun
 _METHODS += (hsplit, vsplit, dsplit)
 FUNCTIONS: dict[str, Any] = {f.__name__: f for f in _METHODS}
 METHODS = dict(FUNCTIONS)
-FUNCTIONS |= {f.__name__: f for f in (block_diag, cartesian_prod, combinations, channel_shuffle)}
+FUNCTIONS |= {
+    f.__name__: f for f in (block_diag, cartesian_prod, combinations, channel_shuffle, vander)
+}

@@ -59,6 +59,13 @@ CASES = [
         (values(3),),
         lambda x: np.array(list(itertools.combinations_with_replacement(x, 2))),
     ),
+    OpCase("vander", rl.vander, (values(3),), np.vander),
+    OpCase(
+        "vander upwards",
+        lambda x: rl.vander(x, 2, increasing=True),
+        (values(3),),
+        lambda x: np.vander(x, 2, increasing=True),
+    ),
     OpCase(
         "channel_shuffle",
         lambda x: rl.nn.functional.channel_shuffle(x, 3),
