@@ -83,9 +83,9 @@ class Convolution(Operation):
         x, weight = ctx.saved
         left = right = None
         if weight is not None:
-            left = ConvolutionInput.apply((grad, weight), ctx.setting, ctx.lengths)
+            left = ConvolutionInput.apply((grad, weight.conj()), ctx.setting, ctx.lengths)
         if x is not None:
-            right = ConvolutionWeight.apply((x, grad), ctx.setting)
+            right = ConvolutionWeight.apply((x.conj(), grad), ctx.setting)
         if len(ctx.edges) == 2:
             return left, right
         bias = grad.sum((0, *range(2, grad._spec.rank))) if ctx.needs(2) else None
@@ -109,9 +109,9 @@ class ConvolutionInput(Operation):
         y, weight = ctx.saved
         left = right = None
         if weight is not None:
-            left = Convolution.apply((grad, weight), ctx.setting, ctx.counts)
+            left = Convolution.apply((grad, weight.conj()), ctx.setting, ctx.counts)
         if y is not None:
-            right = ConvolutionWeight.apply((grad, y), ctx.setting)
+            right = ConvolutionWeight.apply((grad, y.conj()), ctx.setting)
         return left, right
 
 
@@ -131,7 +131,7 @@ class ConvolutionWeight(Operation):
         x, y = ctx.saved
         left = right = None
         if y is not None:
-            left = ConvolutionInput.apply((y, grad), ctx.setting, ctx.lengths)
+            left = ConvolutionInput.apply((y.conj(), grad), ctx.setting, ctx.lengths)
         if x is not None:
-            right = Convolution.apply((x, grad), ctx.setting, ctx.counts)
+            right = Convolution.apply((x.conj(), grad), ctx.setting, ctx.counts)
         return left, right

@@ -277,10 +277,10 @@ class Linear(Operation):
         result = *leading, _COLUMNS
         if weight is not None:
             labels = result, (_COLUMNS, _SUMMED), (*leading, _SUMMED)
-            left = Contract.apply((grad, weight), *labels)
+            left = Contract.apply((grad, weight.conj()), *labels)
         if x is not None:
             labels = result, (*leading, _SUMMED), (_COLUMNS, _SUMMED)
-            right = Contract.apply((grad, x), *labels)
+            right = Contract.apply((grad, x.conj()), *labels)
         return left, right, grad
 
 

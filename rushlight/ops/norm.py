@@ -143,7 +143,7 @@ class RmsNorm(Operation):
         return e.cast(_affine(y, weight[0] if weight else None, None), dtype)
 
     def backward(ctx, grad: Tensor) -> tuple:
-        x, weight, rstd = ctx.saved
+        x, weight, rstd = [None if value is None else value.conj() for value in ctx.saved]
         axes, eps = ctx.arguments
         x, grad = widened(x), widened(grad)
         shape, count = x._spec.shape, count_of(x._spec.shape, axes)

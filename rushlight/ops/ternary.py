@@ -49,7 +49,7 @@ class Lerp(Operation):
         return p.where(*_mask_for(small, near_start), near_end)
 
     def backward(ctx, grad: Tensor) -> tuple:
-        start, end, weight = ctx.saved
+        start, end, weight = [value.conj() for value in ctx.saved]
         return grad * (1 - weight), grad * weight, grad * (end - start)
 
 

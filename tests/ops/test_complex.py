@@ -5,6 +5,7 @@ import pytest
 
 import rushlight as rl
 from rushlight.autograd import gradcheck, gradgradcheck
+from rushlight.nn import functional as F
 
 Z = np.array([[1 + 2j, -0.5 + 0.3j, -1j], [0.2 - 1.5j, -2 - 1j, 0.7 + 0j]])
 W = np.array([[0.5 - 1j, 2 + 0.1j, -1 + 1j], [1j, 0.3 + 0.3j, -1.2 - 0.4j]])
@@ -73,6 +74,18 @@ BINARY = {
     "div": (rl.div, np.divide),
     "pow": (rl.pow, np.power),
     "logaddexp": (rl.logaddexp, lambda z, w: np.log(np.exp(z) + np.exp(w))),
+    "lerp": (lambda z, w: rl.lerp(z, w, 0.3j), lambda z, w: z + 0.3j * (w - z)),
+    "linear": (F.linear, lambda z, w: z @ w.T),
+    "conv1d": (
+        lambda z, w: F.conv1d(z[None], w[None, :, :2])[0, 0],
+        lambda z, w: sum(
+            np.correlate(a, b.conj(), "valid") for a, b in zip(z, w[:, :2], strict=True)
+        ),
+    ),
+    "rms_norm": (
+        lambda z, w: F.rms_norm(z, (3,), w[0], eps=0.1),
+        lambda z, w: z / np.sqrt((z * z).mean(1, keepdims=True) + 0.1) * w[0],
+    ),
     "matmul": (lambda z, w: z @ w.T, lambda z, w: z @ w.T),
     "vdot": (lambda z, w: rl.vdot(z[0], w[0]), lambda z, w: np.vdot(z[0], w[0])),
     "where": (lambda z, w: rl.where(z.real > 0.1, z, w), lambda z, w: np.where(z.real > 0.1, z, w)),
