@@ -5,23 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from rushlight.autograd.operation import Operation
 from rushlight.dtypes import as_dtype
 from rushlight.graph import elementwise as e
 from rushlight.graph import reduction as r
-from rushlight.graph.buffer import Buffer
 from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType
-from rushlight.graph.node import Node, input_node
-from rushlight.graph.recorder import value_of
-from rushlight.graph.spec import spec_of
+from rushlight.graph.node import Node
 from rushlight.ops.check import check_axes, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.constants import constant
 from rushlight.ops.options import check_options, numpy_names
-from rushlight.ops.reduce import Axes, count_of, keep, kept_shape, spread, total, wide, widened
+from rushlight.ops.reduce import Axes, count_of, keep, spread, total, wide, widened
 from rushlight.ops.results import shown_as
 from rushlight.tensor import Tensor
 
@@ -83,45 +78,15 @@ def _norm(x: Node, order: float, axes: Axes) -> Node:
     return e.binary(e.POW, powers, number(1 / order, dtype))
 
 
-class NuclearNorm(Operation):
-    """The sum of the singular values of matrices, found by NumPy; a sync point."""
-
-    def forward(ctx, x: Node) -> Node:
-        ctx.save_inputs(0)
-        return _computed(np.linalg.svd(value_of(x).values(x.spec), compute_uv=False).sum(-1), x)
-
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved
-        return grad[..., None, None] * Polar.apply((x,))
-
-
-class Polar(Operation):
-    """The product of both sides' singular vectors: the nuclear norm's gradient."""
-
-    def forward(ctx, x: Node) -> Node:
-        left, _, right = np.linalg.svd(value_of(x).values(x.spec), full_matrices=False)
-        return _computed(left @ right, x)
-
-
-def _computed(array: np.ndarray, like: Node) -> Node:
-    dtype = like.spec.dtype
-    return input_node(Buffer.holding(array, dtype), spec_of(array.shape, dtype))
-
-
 def _nuclear(tensor: Tensor, dim: Any, keepdim: bool) -> Tensor:
     rank = tensor._spec.rank
     axes = (rank - 2, rank - 1) if dim is None else check_axes("norm", dim, rank)
     if rank < 2 or len(axes) != 2 or (dim is None and rank > 2):
         words = "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
         fail(RuntimeError, "norm", words, "a matrix, or two dimensions in dim", describe(tensor))
-    moved = tensor.movedim(axes, (-2, -1))
-    if tensor._spec.dtype.is_complex:
-        from rushlight.linalg import svdvals
+    from rushlight.ops.linalg.norms import matrix_norm
 
-        found = svdvals(moved).sum(-1)
-    else:
-        found = NuclearNorm.apply((moved,))
-    return found.reshape(kept_shape(tensor._spec.shape, axes)) if keepdim else found
+    return matrix_norm(tensor, "nuc", axes, keepdim)
 
 
 def vector_norm(
