@@ -1,5 +1,7 @@
 """Helpers around modules: clipping, packed sequences, parametrisations, pruning, fusing."""
 
+import importlib
+
 from rushlight.nn.utils import parametrizations, parametrize, prune, rnn
 from rushlight.nn.utils.clip_grad import (
     clip_grad_norm,
@@ -22,6 +24,8 @@ from rushlight.nn.utils.weight_norm import remove_weight_norm, weight_norm
 
 
 def __getattr__(name: str) -> object:
+    if name == "stateless":
+        return importlib.import_module("rushlight.nn.utils.stateless")
     raise AttributeError(
         f"module 'rushlight.nn.utils' has no attribute {name!r}: "
         "docs/differences.md lists what is not built"

@@ -60,3 +60,9 @@ def test_skip_init():
         utils.skip_init(int)
     with pytest.raises(RuntimeError, match="'device' arg"):
         utils.skip_init(nn.ReLU)
+
+
+def test_functional_call_at_its_older_place():
+    layer = nn.Linear(2, 1)
+    values = {"weight": rl.ones(1, 2), "bias": rl.zeros(1)}
+    assert utils.stateless.functional_call(layer, values, rl.tensor([3.0, 4.0])).tolist() == [7]
