@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     install()
     sys.argv = [chosen.script, *chosen.arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(chosen.script))
+    sys.path.insert(1, os.path.join(os.path.dirname(__file__), "answer"))  # for other processes
     missing = [] if chosen.anyway else find_missing(chosen.script)
     if missing:
         sys.stderr.write(report(chosen.script, missing))

@@ -14,10 +14,8 @@ from typing import Any
 
 _ROOTS = {"torch": "rushlight", "torchvision": "rushlight.vision"}
 _OTHERS = {
-    "torch.multiprocessing": "multiprocessing",
     "safetensors.torch": "rushlight.io.safetensors",
     "torch.utils.data": "rushlight.data",
-    "torch.nn.parallel": "rushlight.nn.parallel",
 }
 
 

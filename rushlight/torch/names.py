@@ -32,28 +32,6 @@ def load(f: Any, map_location: Any = None, pickle_module: Any = None, **options:
     return rl.load(f, map_location, **known)
 
 
-class _OldType(type):
-    """The type of `torch.FloatTensor` and its kin, which are tensors of one dtype."""
-
-    dtype: Any
-
-    def __call__(cls, *data: Any) -> Any:
-        if data and all(type(size) is int for size in data):
-            return rl.zeros(*data, dtype=cls.dtype)
-        return rl.tensor(data[0] if data else [], dtype=cls.dtype)
-
-    def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, rl.Tensor) and value.dtype is cls.dtype
-
-
-def _old_types() -> dict[str, Any]:
-    dtypes = {"Float": rl.float32, "Double": rl.float64, "Half": rl.float16, "Long": rl.int64}
-    dtypes |= {"Int": rl.int32, "Short": rl.int16, "Char": rl.int8, "Byte": rl.uint8}
-    dtypes |= {"Bool": rl.bool, "BFloat16": rl.bfloat16}
-    names = {f"{name}Tensor": dtype for name, dtype in dtypes.items()}
-    return {name: _OldType(name, (), {"dtype": dtype}) for name, dtype in names.items()}
-
-
 class _Switch:
     """A setting that a program may write and read back, and that changes nothing."""
 
@@ -82,7 +60,6 @@ def _check_default(wanted: Any) -> None:
 def _torch() -> Facade:
     precision, deterministic = _Switch("highest"), _Switch(False)
     own: dict[str, Any] = {f.__name__: f for f in (compile, save, load)}
-    own |= _old_types()
     own |= {
         "__version__": VERSION,
         "set_float32_matmul_precision": precision.set,
@@ -203,6 +180,45 @@ def _version() -> Facade:
     return Facade("torch.version", None, {"__version__": VERSION, "cuda": None, "hip": None})
 
 
+def _multiprocessing() -> Facade:
+    own: dict[str, Any] = dict.fromkeys(("set_sharing_strategy", "freeze_support"), _none)
+    own |= {"get_sharing_strategy": lambda: "file_system", "spawn": _absent("torch.spawn")}
+    return Facade("torch.multiprocessing", "multiprocessing", own)
+
+
+class DistributedDataParallel:
+    """Copies of a module in several processes: there are none to form a group with."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        _absent("torch.nn.parallel.DistributedDataParallel")()
+
+
+def _parallel() -> Facade:
+    own = {"DistributedDataParallel": DistributedDataParallel}
+    return Facade("torch.nn.parallel", "rushlight.nn.parallel", own)
+
+
+def _repeated(count: int) -> Callable[[Any], tuple]:
+    """`_pair` and its kin: a number said as often as there are dimensions."""
+    return lambda value: tuple(value) if hasattr(value, "__iter__") else (value,) * count
+
+
+def _module_utils() -> Facade:
+    names = {"_single": 1, "_pair": 2, "_triple": 3, "_quadruple": 4}
+    own: dict[str, Any] = {name: _repeated(count) for name, count in names.items()}
+    return Facade("torch.nn.modules.utils", None, own | {"_ntuple": _repeated})
+
+
+# Where PyTorch keeps what stands in one place here.
+_LAYERS = ("activation", "batchnorm", "container", "conv", "distance", "dropout", "flatten")
+_LAYERS += ("fold", "instancenorm", "linear", "loss", "normalization", "padding", "pooling")
+_LAYERS += ("pixelshuffle", "rnn", "sparse", "transformer", "upsampling")
+_ELSEWHERE = {f"torch.nn.modules.{name}": "rushlight.nn" for name in _LAYERS}
+_ELSEWHERE |= {
+    f"torch.utils.data.{name}": "rushlight.data" for name in ("dataloader", "dataset", "sampler")
+}
+
+
 def _torchvision() -> Facade:
     return Facade("torchvision", "rushlight.vision", {"__version__": "0.28.0"})
 
@@ -231,6 +247,13 @@ FACADES: dict[str, Callable[[], Facade]] = {
     "torch.cuda.amp": _cuda_amp,
     "torch.distributed": lambda: _device_module("torch.distributed"),
     "torch.jit": _jit,
+    "torch.multiprocessing": _multiprocessing,
+    "torch.nn.modules.utils": _module_utils,
+    "torch.nn.parallel": _parallel,
+    "torch.utils.data.distributed": lambda: Facade(
+        "torch.utils.data.distributed", "rushlight.data", {}, _absent
+    ),
+    **{name: functools.partial(Facade, name, behind, {}) for name, behind in _ELSEWHERE.items()},
     "torch.mps": lambda: _device_module("torch.mps"),
     "torch.xpu": lambda: _device_module("torch.xpu"),
     "torch.version": _version,

@@ -2,9 +2,11 @@
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -95,7 +97,15 @@ STATEMENTS = [
     "from torch.utils.tensorboard import SummaryWriter",
     "import safetensors.torch as st; st.load(st.save({'a': torch.ones(1)}))['a'].item()",
     "import torch.utils.checkpoint, torch.nn.utils.rnn, torch.nn.init, torch.autograd.functional",
-    "from torch.nn.parallel import DataParallel",
+    "from torch.nn.parallel import DataParallel, DistributedDataParallel as DDP",
+    "from torch.distributed import init_process_group, destroy_process_group",
+    "import torch.utils.data.distributed as d; d.DistributedSampler",
+    "from torch.utils.data.dataloader import DataLoader, default_collate",
+    "from torch.nn.modules.utils import _pair; assert _pair(2) == (2, 2) == _pair([2, 2])",
+    "from torch.nn.modules.conv import Conv2d; from torch.nn.modules.module import Module",
+    "import torch.multiprocessing as mp; mp.set_sharing_strategy('file_system')",
+    "assert torch.ones(2).type(torch.LongTensor).dtype is torch.int64",
+    "assert torch.ones(2).type('torch.DoubleTensor').dtype is torch.float64",
     "from torch.utils.data.dataset import Dataset; from torch.utils.data.sampler import Sampler",
 ]
 
@@ -213,6 +223,34 @@ def test_the_command(tmp_path, capsys):
 def test_the_command_leaves_nothing_behind_without_it():
     program = "import rushlight.torch, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+PROCESSES = """
+import multiprocessing
+import torch
+import torchvision.transforms
+
+
+def work(number):
+    return float(torch.ones(number).sum()), torchvision.transforms.Compose.__name__
+
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(work, [2, 3]), torch.__file__ if hasattr(torch, "__file__") else "")
+"""
+
+
+def test_processes_that_a_program_starts_see_the_same(tmp_path):
+    (tmp_path / "script.py").write_text(PROCESSES)
+    command = [sys.executable, "-m", "rushlight.torch", str(tmp_path / "script.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    assert "[(2.0, 'Compose'), (3.0, 'Compose')]" in done.stdout, done.stderr
+
+
+def environment():
+    root = str(Path(rl.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
 
 
 def test_a_loaded_torch_is_not_replaced(monkeypatch):

@@ -6,6 +6,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
+from torch.distributions import Categorical
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--gamma", type=float, default=0.9)
@@ -50,8 +51,9 @@ eps = np.finfo(np.float32).eps.item()
 def select_action(state):
     state = torch.from_numpy(state).float().unsqueeze(0)
     probs = policy(state)
-    action = torch.multinomial(probs.detach(), 1)
-    policy.saved_log_probs.append(torch.log(probs.gather(1, action)).squeeze(1))
+    m = Categorical(probs)
+    action = m.sample()
+    policy.saved_log_probs.append(m.log_prob(action))
     return action.item()
 
 
