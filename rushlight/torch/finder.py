@@ -137,6 +137,21 @@ def installed() -> Iterator[None]:
 def uninstall() -> None:
     """Take everything back: the finder, and the modules that it answered with."""
     sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder) is not Finder]
-    for name in list(sys.modules):
-        if name.partition(".")[0] in _ROOTS or name in _OTHERS:
-            del sys.modules[name]
+    found = [name for name in sys.modules if name.partition(".")[0] in _ROOTS or name in _OTHERS]
+    for name in found:
+        _forget(name, sys.modules[name])
+    for name in found:
+        del sys.modules[name]
+
+
+def _forget(name: str, module: ModuleType) -> None:
+    """Take a facade out of the module of Rushlight that the import system put it into."""
+    parent, _, child = name.rpartition(".")
+    holder = sys.modules.get(parent)
+    if type(module) is not Facade or type(holder) in (Facade, type(None)):
+        return
+    if getattr(holder, child, None) is module:
+        delattr(holder, child)
+        own = sys.modules.get(f"{holder.__name__}.{child}")
+        if own is not None:
+            setattr(holder, child, own)

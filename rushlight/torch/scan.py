@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from rushlight.torch.finder import installed
+from rushlight.torch.names import FACADES
 
 _ROOTS = ("torch", "torchvision")
 _EXPECTED = {"ImportError", "ModuleNotFoundError", "AttributeError", "Exception", "RuntimeError"}
@@ -181,7 +182,7 @@ def first_missing(path: str) -> str:
         if not isinstance(found, ModuleType):
             return ""
         name = ".".join(parts[:count])
-        if hasattr(found, part):
+        if hasattr(found, part) and name not in FACADES:
             found = getattr(found, part)
             continue
         try:

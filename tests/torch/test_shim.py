@@ -169,6 +169,8 @@ MISSING = {
     "try:\n    from torch import a\nexcept ImportError:\n    a = None": [],
     "import torch\ntorch.a() if torch.cuda.is_available() else torch.ones(1)": [],
     "import torch\nif torch.cuda.is_available():\n    torch.a()": [],
+    "from torch.nn.parallel import DistributedDataParallel as DDP": [],
+    "import torch.utils.data.distributed as d\nd.DistributedSampler": [],
     "import torch\ntorch.cuda.nccl.version()\ntorch.distributed.all_reduce": [],
     "import torch\ntorch.Tensor.nonesuch\ntorch.ones(2).nonesuch": [],
     "import torch\ntorch.backends.cudnn.anything = True": [],
@@ -239,6 +241,18 @@ if __name__ == "__main__":
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         print(pool.map(work, [2, 3]), torch.__file__ if hasattr(torch, "__file__") else "")
 """
+
+
+def test_everything_can_be_taken_back():
+    before = rl.nn.parallel
+    import torch.nn.parallel
+    import torch.utils.data.distributed
+
+    assert torch.nn.parallel.DataParallel is before.DataParallel
+    finder.uninstall()
+    assert rl.nn.parallel is before
+    assert not hasattr(rl.data, "distributed")
+    assert "torch" not in sys.modules
 
 
 def test_processes_that_a_program_starts_see_the_same(tmp_path):
