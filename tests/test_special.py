@@ -186,6 +186,8 @@ def test_xlog1py_at_its_edges():
 def test_names_from_elsewhere():
     x = rl.tensor([0.5, 1.5])
     assert special.expit is rl.sigmoid
+    assert special.i0 is rl.i0
+    assert x.i0().tolist() == special.modified_bessel_i0(x).tolist()
     assert special.psi is rl.digamma
     np.testing.assert_array_equal(special.gammaln(x).numpy(), rl.lgamma(x).numpy())
     with pytest.raises(AttributeError, match=r"docs/differences.md"):

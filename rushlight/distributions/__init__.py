@@ -27,11 +27,24 @@ from rushlight.distributions.continuous import (
     Normal,
     Uniform,
 )
-from rushlight.distributions.discrete import Bernoulli, Binomial, Geometric, Poisson
+from rushlight.distributions.discrete import (
+    Bernoulli,
+    Binomial,
+    Geometric,
+    NegativeBinomial,
+    Poisson,
+)
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Beta, Chi2, Dirichlet, Gamma, StudentT
 from rushlight.distributions.kl import kl_divergence, register_kl
 from rushlight.distributions.multivariate import MultivariateNormal
+from rushlight.distributions.relaxed import (
+    LogitRelaxedBernoulli,
+    OneHotCategoricalStraightThrough,
+    RelaxedBernoulli,
+    RelaxedOneHotCategorical,
+)
+from rushlight.distributions.tailed import HalfCauchy, InverseGamma, Pareto, Weibull
 from rushlight.distributions.transforms import (
     AffineTransform,
     ComposeTransform,

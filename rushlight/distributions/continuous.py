@@ -40,13 +40,13 @@ class _Located(Distribution):
 
     def _standard(self, shape: Shape, dtype: Any) -> Tensor:
         """Outcomes for loc 0 and scale 1."""
-        return _open_uniform(shape, dtype)
+        return open_uniform(shape, dtype)
 
     def _standardised(self, value: Tensor) -> Tensor:
         return (self._values_for(value) - self.loc) / self.scale
 
 
-def _open_uniform(shape: Shape, dtype: Any) -> Tensor:
+def open_uniform(shape: Shape, dtype: Any) -> Tensor:
     """Uniform numbers between 0 and 1, neither of them."""
     eps = rl.finfo(dtype).eps
     return rl.rand(tuple(shape), dtype=dtype).clamp(min=eps / 2, max=1 - eps / 2)
@@ -97,7 +97,7 @@ class Laplace(_Located):
         return math.sqrt(2) * self.scale
 
     def _standard(self, shape: Shape, dtype: Any) -> Tensor:
-        u = _open_uniform(shape, dtype) * 2 - 1
+        u = open_uniform(shape, dtype) * 2 - 1
         return -u.sign() * (-u.abs()).log1p()
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -127,7 +127,7 @@ class Cauchy(_Located):
         return rl.full_like(self.loc, math.inf)
 
     def _standard(self, shape: Shape, dtype: Any) -> Tensor:
-        return (math.pi * (_open_uniform(shape, dtype) - 0.5)).tan()
+        return (math.pi * (open_uniform(shape, dtype) - 0.5)).tan()
 
     def log_prob(self, value: Tensor) -> Tensor:
         z = self._standardised(value)
@@ -155,7 +155,7 @@ class Gumbel(_Located):
         return math.pi**2 / 6 * self.scale * self.scale
 
     def _standard(self, shape: Shape, dtype: Any) -> Tensor:
-        return -(-_open_uniform(shape, dtype).log()).log()
+        return -(-open_uniform(shape, dtype).log()).log()
 
     def log_prob(self, value: Tensor) -> Tensor:
         z = -self._standardised(value)
@@ -258,7 +258,7 @@ class Exponential(Distribution):
 
     def rsample(self, sample_shape: Shape = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        return -_open_uniform(shape, self.rate.dtype).log() / self.rate
+        return -open_uniform(shape, self.rate.dtype).log() / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
         return self.rate.log() - self.rate * self._values_for(value)

@@ -236,3 +236,44 @@ class Poisson(Distribution):
         zero = value == 0
         powers = rl.where(zero, 0, value * rl.where(zero, 1, rate).log())
         return powers - rate - (value + 1).lgamma()
+
+
+class NegativeBinomial(Binomial):
+    """The number of successes, of chance `probs`, before `total_count` failures."""
+
+    arg_constraints = {
+        "total_count": constraints.nonnegative,
+        "probs": constraints.half_open_interval(0.0, 1.0),
+        "logits": constraints.real,
+    }
+
+    @property
+    def support(self) -> Constraint:
+        return constraints.nonnegative_integer
+
+    @property
+    def mean(self) -> Tensor:
+        return self.total_count * self.logits.exp()
+
+    @property
+    def variance(self) -> Tensor:
+        return self.mean / (-self.logits).sigmoid()
+
+    @property
+    def mode(self) -> Tensor:
+        return ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0)
+
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
+        shape = self._extended_shape(sample_shape)
+
+        def draw(generator: Any, probs: Any, count: Any, shape: tuple) -> Any:
+            rates = generator.standard_gamma(count, shape) * (probs / (1 - probs))
+            return generator.poisson(rates)
+
+        return drawn(draw, shape, self.probs, self.total_count)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        value, n, logits = self._values_for(value), self.total_count, self.logits
+        arrangements = (n + value).lgamma() - (1 + value).lgamma() - n.lgamma()
+        arrangements = rl.where((n + value) == 0, 0, arrangements)
+        return n * F.logsigmoid(-logits) + value * F.logsigmoid(logits) + arrangements

@@ -9,8 +9,14 @@ from typing import Any
 import rushlight as rl
 from rushlight.distributions.choices import Categorical, OneHotCategorical
 from rushlight.distributions.composed import Independent, LogNormal
-from rushlight.distributions.continuous import Exponential, Laplace, Normal, Uniform
-from rushlight.distributions.discrete import Bernoulli, Geometric, Poisson
+from rushlight.distributions.continuous import (
+    Exponential,
+    HalfNormal,
+    Laplace,
+    Normal,
+    Uniform,
+)
+from rushlight.distributions.discrete import Bernoulli, Binomial, Geometric, Poisson
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Beta, Dirichlet, Gamma
 from rushlight.distributions.multivariate import MultivariateNormal
@@ -65,6 +71,12 @@ def _normal(p: Normal, q: Normal) -> Tensor:
     return 0.5 * (ratio + apart - 1 - ratio.log())
 
 
+@register_kl(HalfNormal, HalfNormal)
+def _half_normal(p: HalfNormal, q: HalfNormal) -> Tensor:
+    ratio = (p.scale / q.scale) ** 2
+    return 0.5 * (ratio - 1 - ratio.log())
+
+
 @register_kl(LogNormal, LogNormal)
 def _log_normal(p: LogNormal, q: LogNormal) -> Tensor:
     return _normal(p.base_dist, q.base_dist)
@@ -94,6 +106,14 @@ def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
     loss = F.softplus(q.logits) - F.softplus(p.logits)
     first = rl.where(p.probs == 0, 0, p.probs * gain)
     return first + rl.where(p.probs == 1, 0, (1 - p.probs) * loss)
+
+
+@register_kl(Binomial, Binomial)
+def _binomial(p: Binomial, q: Binomial) -> Tensor:
+    if bool((p.total_count < q.total_count).any()):
+        raise NotImplementedError("KL between Binomials where q.total_count > p.total_count")
+    apart = p.probs * (p.logits - q.logits) + (-p.probs).log1p() - (-q.probs).log1p()
+    return rl.where(p.total_count > q.total_count, math.inf, p.total_count * apart)
 
 
 @register_kl(Geometric, Geometric)

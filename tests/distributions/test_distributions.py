@@ -8,6 +8,7 @@ import pytest
 import rushlight as rl
 from rushlight import distributions as D
 from rushlight.autograd import gradcheck
+from rushlight.nn import functional as F
 
 
 def t(*values):
@@ -26,6 +27,10 @@ REAL = {
     "Chi2": (D.Chi2(t(5.0)), (1e-9, 90)),
     "Beta": (D.Beta(t(2.5), t(3.5)), (1e-9, 1 - 1e-9)),
     "StudentT": (D.StudentT(t(9.0), t(0.5), t(0.8)), (-60, 60)),
+    "HalfCauchy": (D.HalfCauchy(t(1.0)), (0, 1)),
+    "Weibull": (D.Weibull(t(1.2), t(1.7)), (1e-9, 20)),
+    "Pareto": (D.Pareto(t(1.2), t(9.0)), (1.2, 60)),
+    "InverseGamma": (D.InverseGamma(t(7.0), t(3.0)), (1e-3, 60)),
     "mixture": (
         D.MixtureSameFamily(
             D.Categorical(probs=t(0.3, 0.7).reshape(1, 2)),
@@ -39,6 +44,7 @@ COUNTS = {
     "Geometric": (D.Geometric(t(0.3)), 200),
     "Binomial": (D.Binomial(7, t(0.3)), 8),
     "Poisson": (D.Poisson(t(2.5)), 60),
+    "NegativeBinomial": (D.NegativeBinomial(3, t(0.4)), 200),
     "Categorical": (D.Categorical(t(1.0, 2.0, 5.0).reshape(1, 3)), 3),
 }
 
@@ -47,7 +53,7 @@ def integrate(values, x):
     return np.sum((values[1:] + values[:-1]) / 2 * np.diff(x))
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", [name for name in REAL if name != "HalfCauchy"])
 def test_densities(name):
     distribution, (low, high) = REAL[name]
     x = np.linspace(low, high, 60001)
@@ -104,7 +110,9 @@ def test_probabilities(name):
     _check_outcomes(distribution, mean, variance)
 
 
-@pytest.mark.parametrize("name", ["Normal", "Laplace", "Gumbel", "Exponential", "HalfNormal"])
+@pytest.mark.parametrize(
+    "name", ["Normal", "Laplace", "Gumbel", "Exponential", "HalfNormal", "HalfCauchy", "Weibull"]
+)
 def test_inverse_distribution_functions(name):
     distribution, _ = REAL[name]
     p = t(0.01, 0.3, 0.5, 0.99)
@@ -182,6 +190,29 @@ def test_vectors_of_shares_and_of_choices():
     assert one_hot.enumerate_support().tolist() == np.eye(3).tolist()
 
 
+def test_smooth_choices():
+    rl.manual_seed(0)
+    logits = t(0.3, -0.5, 1.0).requires_grad_()
+    soft = D.RelaxedOneHotCategorical(0.5, logits=logits)
+    outcomes = soft.rsample((4000,))
+    np.testing.assert_allclose(outcomes.sum(-1).detach().numpy(), 1, 1e-9)
+    chosen = F.one_hot(outcomes.argmax(-1), 3).double().mean(0)
+    np.testing.assert_allclose(chosen.numpy(), logits.softmax(-1).detach().numpy(), atol=0.03)
+    assert gradcheck(
+        lambda x: D.RelaxedOneHotCategorical(0.5, logits=x).log_prob(outcomes[:3].detach()), logits
+    )
+    (slope,) = rl.autograd.grad(outcomes[:, 0].sum(), logits)
+    assert slope[0].item() > 0
+    hard = D.OneHotCategoricalStraightThrough(logits=logits).rsample((5,))
+    assert hard.detach().sum(-1).tolist() == [1] * 5
+    assert hard.requires_grad
+    coin = D.RelaxedBernoulli(t(0.7), probs=t(0.3))
+    x = np.linspace(1e-7, 1 - 1e-7, 400001)
+    density = coin.log_prob(rl.tensor(x)).exp().numpy()
+    assert integrate(density, x) == pytest.approx(1, abs=2e-3)
+    assert coin.sample((4000,)).round().mean().item() == pytest.approx(0.3, abs=0.03)
+
+
 PAIRS = {
     "Normal": (D.Normal(t(0.5), t(1.5)), D.Normal(t(0.0), t(2.0)), (-20, 20)),
     "Laplace": (D.Laplace(t(0.5), t(0.8)), D.Laplace(t(0.0), t(2.0)), (-25, 25)),
@@ -189,6 +220,7 @@ PAIRS = {
     "Exponential": (D.Exponential(t(1.5)), D.Exponential(t(0.5)), (0, 30)),
     "Gamma": (D.Gamma(t(2.5), t(1.5)), D.Gamma(t(2.0), t(2.0)), (1e-9, 40)),
     "Beta": (D.Beta(t(2.5), t(3.5)), D.Beta(t(2.0), t(1.5)), (1e-9, 1 - 1e-9)),
+    "HalfNormal": (D.HalfNormal(t(1.5)), D.HalfNormal(t(0.7)), (0, 15)),
     "LogNormal": (D.LogNormal(t(0.1), t(0.5)), D.LogNormal(t(0.4), t(0.6)), (1e-9, 90)),
 }
 
@@ -202,11 +234,12 @@ def test_divergences(name):
     assert D.kl_divergence(p, q).item() == pytest.approx(integrate(weighed, x), rel=1e-3)
 
 
-@pytest.mark.parametrize("name", ["Bernoulli", "Geometric", "Poisson", "Categorical"])
+@pytest.mark.parametrize("name", ["Bernoulli", "Binomial", "Geometric", "Poisson", "Categorical"])
 def test_divergences_of_counts(name):
     p, count = COUNTS[name]
     q = {
         "Bernoulli": D.Bernoulli(t(0.6)),
+        "Binomial": D.Binomial(7, t(0.5)),
         "Geometric": D.Geometric(t(0.5)),
         "Poisson": D.Poisson(t(1.5)),
         "Categorical": D.Categorical(t(1.0, 1.0, 1.0).reshape(1, 3)),

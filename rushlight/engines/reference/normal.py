@@ -46,8 +46,11 @@ def ndtri(p: np.ndarray) -> np.ndarray:
     smaller = np.where(inside, np.minimum(p, 1 - p), 0.5)
     y, target = -np.sqrt(-2 * np.log(2 * smaller)), np.log(smaller)
     for _ in range(_NEWTON_STEPS):
-        slope = math.sqrt(2 / math.pi) / erfcx(-y / _ROOT_TWO)
-        y = y - (log_ndtr(y) - target) / slope
+        scaled = erfcx(-y / _ROOT_TWO)
+        step = (np.log(scaled / 2) - y * y / 2 - target) * scaled * math.sqrt(math.pi / 2)
+        y = y - step
+        if np.all(np.abs(step) <= 4e-16 * np.maximum(np.abs(y), 1e-8)):
+            break
     y = np.where(p > 0.5, -y, y)
     edges = np.where(p == 0, -np.inf, np.where(p == 1, np.inf, np.nan))
     return np.where(inside, y, edges)
