@@ -40,7 +40,7 @@ class Schedule:
         self.steps = steps
         times = rl.arange(steps + 1) / steps
         left = ((times + 0.008) / 1.008 * math.pi / 2).cos() ** 2
-        self.beta = (1 - left[1:] / left[:-1]).clamp(max=0.999)
+        self.beta = (1 - left[1:] / left[:-1]).clamp(max=0.5)  # more would blow up faults
         self.alpha = 1 - self.beta
         self.left = self.alpha.cumprod(0)
 
@@ -105,16 +105,16 @@ def main(arguments: list[str] | None = None) -> float:
     """Train, draw, and return the mean distance of the drawn points from the spiral."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=4000, help="of training")
-    parser.add_argument("--noise-steps", type=int, default=100)
+    parser.add_argument("--noise-steps", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     rl.manual_seed(options.seed)
     schedule = Schedule(options.noise_steps)
     model = Denoiser(options.noise_steps, options.width)
-    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995))
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
     optimizer = optim.AdamW(model.parameters(), lr=options.lr)
     scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=options.steps)
     losses = []
