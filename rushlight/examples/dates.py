@@ -1,6 +1,6 @@
 """A Transformer that translates dates, such as "the 3rd of May, 1987" to "1987-05-03".
 
-    python -m rushlight.examples.dates [--steps 1500]
+    python -m rushlight.examples.dates [--steps 800]
 
 The encoder reads the letters of a date as people write it; the decoder writes the normal form
 letter by letter, looking at what it has written and, through attention, at what was read (Vaswani
@@ -193,7 +193,7 @@ def show(model: Transformer, count: int = 5) -> None:
 def main(arguments: list[str] | None = None) -> float:
     """Train, show some translations, and return which part of new dates it gets right."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--heads", type=int, default=4)

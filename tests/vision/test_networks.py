@@ -16,7 +16,8 @@ def no_draws(monkeypatch):
     """Millions of first values take seconds, and the tests here need none of the real ones."""
     for name in ("Conv2d", "Linear"):
         monkeypatch.setattr(getattr(nn, name), "reset_parameters", lambda self: None)
-    for name in ("kaiming_normal_", "kaiming_uniform_", "trunc_normal_", "normal_"):
+    draws = "kaiming_normal_", "kaiming_uniform_", "trunc_normal_", "normal_", "xavier_uniform_"
+    for name in draws:
         monkeypatch.setattr(nn.init, name, lambda weight, *_, **__: weight)
 
 
@@ -49,6 +50,8 @@ TABLE = [  # parameters as torchvision's documentation gives them, and entries o
     ("resnext101_64x4d", {}, 83_455_272, 626),
     ("wide_resnet50_2", {}, 68_883_240, 320),
     ("wide_resnet101_2", {}, 126_886_696, 626),
+    ("vit_b_16", {}, 86_567_656, 152),
+    ("vit_b_32", {}, 88_224_232, 152),
 ]
 
 
@@ -141,6 +144,17 @@ def keys_of_fire(numbers):
     return keys_of_pairs("features.0", *inner, "classifier.1")
 
 
+def keys_of_vit(layers):
+    keys = ["class_token", *keys_of_pairs("conv_proj"), "encoder.pos_embedding"]
+    for number in range(layers):
+        name = f"encoder.layers.encoder_layer_{number}"
+        keys += keys_of_pairs(f"{name}.ln_1")
+        keys += [f"{name}.self_attention.in_proj_{part}" for part in ("weight", "bias")]
+        inner = "self_attention.out_proj", "ln_2", "mlp.0", "mlp.3"
+        keys += keys_of_pairs(*[f"{name}.{each}" for each in inner])
+    return [*keys, *keys_of_pairs("encoder.ln", "heads.head")]
+
+
 KEYS = [
     ("alexnet", keys_of_pairs(*[f"features.{i}" for i in (0, 3, 6, 8, 10)])
      + keys_of_pairs(*[f"classifier.{i}" for i in (1, 4, 6)])),
@@ -153,6 +167,7 @@ KEYS = [
     ("densenet201", keys_of_densenet((6, 12, 48, 32))),
     ("googlenet", keys_of_googlenet()),
     ("inception_v3", keys_of_inception()),
+    ("vit_b_16", keys_of_vit(12)),
 ]  # fmt: skip
 
 
@@ -292,6 +307,26 @@ def test_a_densenet_that_saves_memory_gives_the_same():
         result.sum().backward()
     for one, other in zip(plain.parameters(), saving.parameters(), strict=True):
         assert rl.allclose(one.grad, other.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_a_transformer_sees_patches_and_their_places():
+    rl.manual_seed(0)
+    sizes = {"num_layers": 1, "num_heads": 2, "hidden_dim": 8, "mlp_dim": 16, "num_classes": 3}
+    model = models.VisionTransformer(image_size=8, patch_size=4, **sizes)
+    assert model.seq_length == 5
+    assert not model(rl.randn(2, 3, 8, 8)).any()  # the last layer begins with zeros
+    filled_with_draws(model)
+    x = rl.randn(1, 3, 8, 8)
+    turned = rl.cat([x[..., 4:], x[..., :4]], -1)
+    assert not rl.allclose(model(x), model(turned), atol=1e-3)
+    model.encoder.pos_embedding.data.zero_()
+    assert rl.allclose(model(x), model(turned), atol=1e-4)
+    with pytest.raises(ValueError, match="Expected 8 x 8 but got 8 x 9"):
+        model(rl.randn(1, 3, 8, 9))
+    with pytest.raises(ValueError, match="indivisible"):
+        models.VisionTransformer(image_size=8, patch_size=3, **sizes)
+    deeper = models.VisionTransformer(8, 4, **sizes, representation_size=5)
+    assert [name for name, _ in deeper.heads.named_children()] == ["pre_logits", "act", "head"]
 
 
 def test_what_densenets_drop():

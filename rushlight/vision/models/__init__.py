@@ -37,3 +37,11 @@ from rushlight.vision.models.vgg import (
     vgg19,
     vgg19_bn,
 )
+from rushlight.vision.models.vision_transformer import (
+    VisionTransformer,
+    vit_b_16,
+    vit_b_32,
+    vit_h_14,
+    vit_l_16,
+    vit_l_32,
+)
