@@ -170,10 +170,7 @@ class TransformedDistribution(Distribution):
 
     def _turned(self, probability: Tensor) -> Tensor:
         """1 - p where the transforms fall."""
-        sign: Any = 1
-        for transform in self.transforms:
-            scale = getattr(transform, "scale", 1)
-            sign = sign * (scale.sign() if isinstance(scale, Tensor) else (scale > 0) - (scale < 0))
+        sign = ComposeTransform(self.transforms).sign
         return sign * (probability - 0.5) + 0.5
 
 

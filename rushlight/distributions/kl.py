@@ -10,7 +10,9 @@ import rushlight as rl
 from rushlight.distributions.choices import Categorical, OneHotCategorical
 from rushlight.distributions.composed import Independent, LogNormal
 from rushlight.distributions.continuous import (
+    Cauchy,
     Exponential,
+    Gumbel,
     HalfNormal,
     Laplace,
     Normal,
@@ -20,10 +22,12 @@ from rushlight.distributions.discrete import Bernoulli, Binomial, Geometric, Poi
 from rushlight.distributions.distribution import Distribution
 from rushlight.distributions.gamma import Beta, Dirichlet, Gamma
 from rushlight.distributions.multivariate import MultivariateNormal
+from rushlight.distributions.tailed import Pareto
 from rushlight.distributions.transforms import sum_rightmost
 from rushlight.nn import functional as F
 from rushlight.tensor import Tensor
 
+EULER = 0.5772156649015329
 _FORMULAS: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 
 
@@ -86,6 +90,26 @@ def _log_normal(p: LogNormal, q: LogNormal) -> Tensor:
 def _laplace(p: Laplace, q: Laplace) -> Tensor:
     ratio, apart = p.scale / q.scale, (p.loc - q.loc).abs()
     return -ratio.log() + apart / q.scale + ratio * (-apart / p.scale).exp() - 1
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
+    apart = (p.scale + q.scale) ** 2 + (p.loc - q.loc) ** 2
+    return apart.log() - (4 * p.scale * q.scale).log()
+
+
+@register_kl(Gumbel, Gumbel)
+def _gumbel(p: Gumbel, q: Gumbel) -> Tensor:
+    ratio, apart = p.scale / q.scale, (q.loc - p.loc) / q.scale
+    powers = (apart + (1 + ratio).lgamma()).exp()
+    return EULER * (ratio - 1) - 1 - ratio.log() - apart + powers
+
+
+@register_kl(Pareto, Pareto)
+def _pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    result = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return rl.where(p.scale < q.scale, math.inf, result)
 
 
 @register_kl(Uniform, Uniform)

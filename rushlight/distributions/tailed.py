@@ -71,7 +71,7 @@ def _expanded(distribution: TransformedDistribution, batch_shape: Shape) -> Dist
 class Pareto(TransformedDistribution):
     """Numbers from `scale` up, whose chance to be larger falls with the power `alpha`."""
 
-    arg_constraints = {"scale": constraints.positive, "alpha": constraints.positive}
+    arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
 
     def __init__(self, scale: Parameter, alpha: Parameter, validate_args: bool | None = None):
         self.scale, self.alpha = broadcast_all(scale, alpha)

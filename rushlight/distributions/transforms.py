@@ -29,6 +29,11 @@ class Transform:
         """The inverse function."""
         return _Inverse(self)
 
+    @property
+    def sign(self) -> Tensor | int:
+        """1 where the function rises, -1 where it falls."""
+        return 1
+
     def __call__(self, x: Tensor) -> Tensor:
         return self._call(x)
 
@@ -61,6 +66,10 @@ class _Inverse(Transform):
     def inv(self) -> Transform:
         return self._inv
 
+    @property
+    def sign(self) -> Tensor | int:
+        return self._inv.sign
+
     def _call(self, x: Tensor) -> Tensor:
         return self._inv._inverse(x)
 
@@ -92,6 +101,13 @@ class ComposeTransform(Transform):
             y = part._inverse(y)
         return y
 
+    @property
+    def sign(self) -> Tensor | int:
+        result: Any = 1
+        for part in self.parts:
+            result = result * part.sign
+        return result
+
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         total: Any = 0.0
         for part in self.parts:
@@ -100,6 +116,10 @@ class ComposeTransform(Transform):
             total = total + sum_rightmost(stretch, self.event_dim - part.event_dim)
             x = y
         return total
+
+
+def _sign(number: Tensor | float) -> Tensor | int:
+    return number.sign() if isinstance(number, Tensor) else (number > 0) - (number < 0)
 
 
 class ExpTransform(Transform):
@@ -126,6 +146,10 @@ class PowerTransform(Transform):
     def __init__(self, exponent: Tensor | float, cache_size: int = 0):
         super().__init__(cache_size)
         self.exponent = exponent
+
+    @property
+    def sign(self) -> Tensor | int:
+        return _sign(self.exponent)
 
     def _call(self, x: Tensor) -> Tensor:
         return x**self.exponent
@@ -197,6 +221,10 @@ class AffineTransform(Transform):
     ):
         super().__init__(cache_size)
         self.loc, self.scale, self.event_dim = loc, scale, event_dim
+
+    @property
+    def sign(self) -> Tensor | int:
+        return _sign(self.scale)
 
     def _call(self, x: Tensor) -> Tensor:
         return self.loc + self.scale * x

@@ -220,6 +220,8 @@ PAIRS = {
     "Exponential": (D.Exponential(t(1.5)), D.Exponential(t(0.5)), (0, 30)),
     "Gamma": (D.Gamma(t(2.5), t(1.5)), D.Gamma(t(2.0), t(2.0)), (1e-9, 40)),
     "Beta": (D.Beta(t(2.5), t(3.5)), D.Beta(t(2.0), t(1.5)), (1e-9, 1 - 1e-9)),
+    "Gumbel": (D.Gumbel(t(0.5), t(0.8)), D.Gumbel(t(0.0), t(1.5)), (-6, 40)),
+    "Pareto": (D.Pareto(t(1.2), t(5.0)), D.Pareto(t(1.0), t(3.0)), (1.2, 300)),
     "HalfNormal": (D.HalfNormal(t(1.5)), D.HalfNormal(t(0.7)), (0, 15)),
     "LogNormal": (D.LogNormal(t(0.1), t(0.5)), D.LogNormal(t(0.4), t(0.6)), (1e-9, 90)),
 }
@@ -317,6 +319,8 @@ def test_transformed_distributions():
     assert integrate(density, x) == pytest.approx(1, abs=1e-6)
     turned = D.TransformedDistribution(base, D.AffineTransform(0.0, -1.0))
     assert turned.cdf(t(-0.2)).item() == pytest.approx(0.5)
+    inverse = D.InverseGamma(t(7.0), t(3.0))
+    assert inverse.cdf(t(0.2)).item() < inverse.cdf(t(0.5)).item()
     assert turned.icdf(turned.cdf(t(0.4))).item() == pytest.approx(0.4)
     assert logistic.rsample((3,)).shape == (3, 1)
 
