@@ -281,6 +281,19 @@ def test_any_index(case):
     np.testing.assert_array_equal(tensor.numpy(), array)
 
 
+def test_places_of_two_dimensions_taken_apart_afterwards():
+    array = arrays()
+    rows, columns = np.arange(12).reshape(6, 2) % 3, np.arange(12).reshape(6, 2) % 4
+    tensor, first, second = rl.tensor(array), rl.tensor(rows), rl.tensor(columns)
+    found = tensor[first, second].reshape(2, 3, 2, 5)
+    np.testing.assert_array_equal((found * 2).numpy(), 2 * array[rows, columns].reshape(2, 3, 2, 5))
+    part = rl.arange(60.0).reshape(2, 3, 2, 5) * 2
+    written = rl.zeros(3, 4, 5).index_put((first, second), part.reshape(6, 2, 5))
+    want = np.zeros((3, 4, 5))
+    want[rows, columns] = np.arange(0.0, 120, 2).reshape(6, 2, 5)
+    np.testing.assert_array_equal(written.numpy(), want)
+
+
 @settings(max_examples=60, deadline=None)
 @given(indexing())
 def test_views_alias(case):

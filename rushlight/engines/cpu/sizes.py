@@ -179,7 +179,8 @@ def _reshape(classes, equation, inputs, own):
 def _put(classes, equation, inputs, own):
     x, part, *places = inputs
     yield from zip(x, own, strict=True)
-    yield from zip((*places[0], *x[len(places) :]), part, strict=True)
+    for each in places:
+        yield from zip((*each, *x[len(places) :]), part, strict=True)
 
 
 def _scatter(classes, equation, inputs, own):
@@ -257,8 +258,9 @@ def _concat(classes, equation, inputs, own):
 
 
 def _take(classes, equation, inputs, own):
-    x, places = inputs[0], inputs[1]
-    yield from zip((*places, *x[len(inputs) - 1 :]), own, strict=True)
+    x, places = inputs[0], inputs[1:]
+    for each in places:
+        yield from zip((*each, *x[len(places) :]), own, strict=True)
 
 
 _bodies: weakref.WeakKeyDictionary[Body, Sizes] = weakref.WeakKeyDictionary()
