@@ -1,5 +1,7 @@
 """vmap, jvp and jacrev of every row in the tables of operations."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,24 @@ LOOKS_AT_VALUES |= {"nonzero_tuple", "argwhere"}
 SEES_SHARED_VALUES = {("some", "masked_select"), ("some", "repeat_interleave_counts")}
 CASES = [case for case in every_case() if case.inputs]
 SAMPLES = 3
+FEW = CASES[::25]
+"""Compiling takes long, so the compiled engine sees some of the rows."""
+
+
+@pytest.fixture
+def engine(request):
+    """The engine of the name that a test asks for, while it runs."""
+    rl.use_engine(request.param)
+    yield
+    rl.use_engine(os.environ.get("RUSHLIGHT_ENGINE") or "cpu")
+
+
+def on_both(cases):
+    """Every row on the reference engine, and some on the compiled one."""
+    rows = [(case, "reference") for case in cases]
+    rows += [(case, "cpu") for case in FEW if case in cases]
+    names = [f"{case}-{name}" for case, name in rows]
+    return pytest.mark.parametrize(("case", "engine"), rows, ids=names, indirect=["engine"])
 
 
 def leaves_of(case):
@@ -82,8 +102,8 @@ def mapped_and_looped(case, which):
 
 
 @pytest.mark.parametrize("which", ["first", "last", "some"])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_vmap_is_a_loop(case, which):
+@on_both(CASES)
+def test_vmap_is_a_loop(case, engine, which):
     if case.name in LOOKS_AT_VALUES and (which, case.name) not in SEES_SHARED_VALUES:
         with pytest.raises(RuntimeError, match="vmap: It looks like"):
             mapped_and_looped(case, which)
@@ -102,8 +122,8 @@ def test_vmap_is_a_loop(case, which):
 DIFFERENTIABLE = [case for case in CASES if case.grad and case.gradgrad]
 
 
-@pytest.mark.parametrize("case", DIFFERENTIABLE, ids=str)
-def test_jvp_is_the_jacobian_times_the_vector_and_that_of_differences(case):
+@on_both(DIFFERENTIABLE)
+def test_jvp_is_the_jacobian_times_the_vector_and_that_of_differences(case, engine):
     leaves = leaves_of(case)
     wanted = [leaf.dtype == np.float64 for leaf in leaves]
     floats = [rl.tensor(leaf) for leaf, real in zip(leaves, wanted, strict=True) if real]
