@@ -7,7 +7,8 @@ which `Tensors.complete` fills when the storages are known.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from argparse import Namespace
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -36,7 +37,10 @@ STORAGES = {
     "ComplexFloatStorage": kinds.complex64,
     "ComplexDoubleStorage": kinds.complex128,
 }
+NAMESPACE = "argparse.Namespace"
 UNTYPED = ("torch.UntypedStorage", "torch.storage.UntypedStorage")
+FACTORIES = {kind.__name__: kind for kind in (list, dict, set, tuple, int, float, str, bool)}
+_BUILTINS = ("builtins", "__builtin__")
 _NUMPY_KINDS = "?bBhHiIlLqQefdFD"
 _ITEM, _OBJECT, _LONGEST_CODE = 100, 250, 8
 
@@ -90,6 +94,8 @@ class Builders:
         """Give a value its state: what a dict of weights, a dtype or an array still lacks."""
         if type(made) is OrderedDict:
             self._build_metadata(made, state)
+        elif type(made) is Namespace:
+            self._build_namespace(made, state)
         elif type(made) is NumpyDtype and type(state) is tuple and len(state) >= 2:
             self._build_dtype(made, state)
         elif type(made) is np.ndarray and type(state) is tuple and len(state) == 5:
@@ -103,6 +109,14 @@ class Builders:
             raise Refused("it sets attributes of a dict other than _metadata.")
         if "_metadata" in state:
             made._metadata = state["_metadata"]
+
+    def _build_namespace(self, made: Namespace, state: Any) -> None:
+        if type(state) is not dict or any(type(name) is not str for name in state):
+            raise Damaged("an argparse.Namespace without names.")
+        if any(name.startswith("__") for name in state):
+            raise Refused("it sets special attributes of an argparse.Namespace.")
+        self._spend(_OBJECT + _ITEM * len(state))
+        made.__dict__.update(state)
 
     def _build_dtype(self, made: NumpyDtype, state: tuple) -> None:
         if state[1] not in ("<", ">", "=", "|") or any(state[2:5]):
@@ -136,12 +150,13 @@ class Builders:
         makers: dict[str, Callable] = {
             "collections.OrderedDict": self._ordered_dict,
             "collections.Counter": self._counter,
+            "collections.defaultdict": self._defaultdict,
             "torch.Size": _size,
             "torch.device": _device,
             "torch.serialization._get_layout": _layout,
             "_codecs.encode": self._encode,
         }
-        for module in ("builtins", "__builtin__"):
+        for module in _BUILTINS:
             makers[f"{module}.set"] = partial(self._set, set)
             makers[f"{module}.frozenset"] = partial(self._set, frozenset)
             makers[f"{module}.complex"] = _complex
@@ -156,6 +171,15 @@ class Builders:
 
     def _ordered_dict(self, items: Any = ()) -> OrderedDict:
         return OrderedDict(self._pairs(items))
+
+    def _defaultdict(self, factory: Any = None) -> defaultdict:
+        self._spend(_OBJECT)
+        if factory is None:
+            return defaultdict()
+        module, _, name = show(factory).rpartition(".")
+        if not isinstance(factory, Global) or module not in _BUILTINS or name not in FACTORIES:
+            raise Refused(f"it calls {show(factory)} for what a defaultdict lacks.")
+        return defaultdict(FACTORIES[name])
 
     def _counter(self, items: Any = ()) -> Counter:
         if type(items) is dict:
@@ -212,7 +236,8 @@ def _fixed_names() -> dict[str, Any]:
     names: dict[str, Any] = {f"torch.{dtype.name}": dtype for dtype in kinds.ALL}
     for name, dtype in STORAGES.items():
         names[f"torch.{name}"] = Global(f"torch.{name}", dtype=dtype)
-    classes = (*UNTYPED, "numpy.ndarray", "torch.Tensor", "torch.nn.parameter.Parameter")
+    classes = (*UNTYPED, NAMESPACE, "numpy.ndarray", "torch.Tensor", "torch.nn.parameter.Parameter")
+    classes += tuple(f"{module}.{name}" for module in _BUILTINS for name in FACTORIES)
     return names | {name: Global(name) for name in classes}
 
 

@@ -43,8 +43,9 @@ def save(obj: Any, f: Path | IO[bytes], *, format: str | None = None) -> None:
     `format` is "rushlight"; "torch", which `torch.load` reads; "safetensors", for a dict of
     tensors; or "numpy", for a tensor (a `.npy` file) or a dict of tensors (`.npz`).  None goes by
     the path's ending: "torch" for .pt and .pth, "numpy" for .npy and .npz, else "rushlight".
-    With `weights_only=True`, its default, `torch.load` reads all that "torch" writes but NumPy
-    arrays, NumPy numbers and frozensets.
+    The "torch" form also takes an `argparse.Namespace` and a `defaultdict`.  With
+    `weights_only=True`, its default, `torch.load` reads all that it holds but these two, NumPy
+    arrays and numbers, and frozensets.
 
     A file by path is written beside the old one and then takes its place, so whatever happens the
     old file or the new one is there as a whole.

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import pickletools
 import struct
+from argparse import Namespace
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from rushlight.io.budget import Budget
-from rushlight.io.builders import Global
+from rushlight.io.builders import NAMESPACE, Global
 from rushlight.io.file import Damaged, Refused
 from rushlight.io.plain import check_key, show
 
@@ -235,8 +236,13 @@ class Interpreter:
             raise Damaged(f"{function!r} is given arguments that make no sense.") from None
 
     def _new_object(self) -> None:
-        self._pop()
-        raise Refused(f"it makes an object of {show(self._pop())} without its constructor.")
+        """An object by its class alone: of one class, which is no more than a dict."""
+        arguments, kind = self._pop(), self._pop()
+        if isinstance(kind, Global) and kind.name == NAMESPACE and arguments == ():
+            self._spend(_CONTAINER)
+            self._stack.append(Namespace())
+            return
+        raise Refused(f"it makes an object of {show(kind)} without its constructor.")
 
     def _build(self) -> None:
         state = self._pop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +21,7 @@ _MOST_KEY_PARTS, _DEEPEST, _MOST_REPEATS = 64, 200, 1000
 _FREE = 1_000_000
 _LEAVES = (*_KEYS, complex, bytearray, Size, DType, device, dtypes.layout)
 _LEAVES += (Tensor, np.ndarray, np.generic)
-_CONTAINERS = (list, tuple, dict, OrderedDict, Counter, set, frozenset)
+_CONTAINERS = (list, tuple, dict, OrderedDict, Counter, set, frozenset, Namespace)
 
 
 def show(value: Any) -> str:
@@ -81,6 +82,8 @@ def _measure(value: Any, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
 
 
 def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, Namespace):
+        return vars(value).values()
     if not isinstance(value, dict):
         return value
     notes = getattr(value, "_metadata", None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections import Counter, OrderedDict
+from argparse import Namespace
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from rushlight.device import device
 from rushlight.graph.dtype import DType
 from rushlight.graph.recorder import value_of
-from rushlight.io.builders import STORAGES
+from rushlight.io.builders import FACTORIES, STORAGES
 from rushlight.io.encode import Open, Ties, check_key, dtype_of, refuse, show
 from rushlight.io.zip_write import Part, archive_parts
 from rushlight.size import Size, contiguous_strides
@@ -178,6 +179,33 @@ class _Writer:
                 self._dict({"_metadata": value._metadata}, place)
                 self.out += b"b"
 
+    def _namespace(self, value: Namespace, place: tuple) -> None:
+        self._open.check(value, place)
+        if self._known(id(value)):
+            return
+        with self._open.within(value, place):
+            self._global("argparse", "Namespace")
+            self.out += b")\x81"
+            self._keep_object(value)
+            self._dict(vars(value), place)
+            self.out += b"b"
+
+    def _default_dict(self, value: defaultdict, place: tuple) -> None:
+        self._open.check(value, place)
+        if self._known(id(value)):
+            return
+        factory = value.default_factory
+        if factory is not None and factory not in FACTORIES.values():
+            refuse(value, place)
+        with self._open.within(value, place):
+            self._global("collections", "defaultdict")
+            self.out += b"("
+            if factory is not None:
+                self._global("builtins", factory.__name__)
+            self.out += b"tR"
+            self._keep_object(value)
+            self._pairs(value, place)
+
     def _pairs(self, value: dict, place: tuple) -> None:
         self.out += b"("
         for key, item in value.items():
@@ -286,6 +314,7 @@ def _ways() -> dict[type, Callable]:
     ways |= {device: _Writer._device, Size: _Writer._size, list: _Writer._list}
     ways |= {tuple: _Writer._tuple, set: _Writer._set, frozenset: _Writer._set}
     ways |= {dict: _Writer._dict, OrderedDict: _Writer._dict, Counter: _Writer._dict}
+    ways |= {Namespace: _Writer._namespace, defaultdict: _Writer._default_dict}
     ways |= {np.ndarray: _Writer._array, np.memmap: _Writer._array}
     ways |= {Tensor: _Writer._tensor, Buffer: _Writer._tensor, Parameter: _Writer._parameter}
     return ways

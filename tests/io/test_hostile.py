@@ -55,9 +55,9 @@ CALLS = {
     "torch.nn.modules.linear.Linear": Call("torch.nn.modules.linear.Linear", 2, 3),
     "torch._utils._rebuild_qtensor": Call("torch._utils._rebuild_qtensor", 1),
     "torch._utils._rebuild_sparse_tensor": Call("torch._utils._rebuild_sparse_tensor", 1),
-    "argparse.Namespace": Call("argparse.Namespace"),
+    "argparse.ArgumentParser": Call("argparse.ArgumentParser"),
     "rushlight.load": Call("rushlight.load", "evil.pt"),
-    "collections.defaultdict": Call("collections.defaultdict", Name("os.system")),
+    "os.popen": Call("collections.defaultdict", Name("os.popen")),
     "collections.OrderedDict.fromkeys": Call("collections.OrderedDict.fromkeys", []),
     "torch.Float8_e4m3fnStorage": tensor(storage(kind="Float8_e4m3fnStorage")),
     "torch.QInt8Storage": tensor(storage(kind="QInt8Storage")),
@@ -138,6 +138,11 @@ REFUSED = {
     ),
     "the encoding 'rot13'": saved(Call("_codecs.encode", "x", "rot13")),
     "a key other than": raw(b"}]N", b"s."),
+    "calls argparse.Namespace": saved(Call("argparse.Namespace")),
+    "special attributes of": raw(b"cargparse\nNamespace\n)\x81}X\5\0\0\0__a__Nsb."),
+    "an object of argparse.Namespace": raw(b"cargparse\nNamespace\nK\1\x85\x81."),
+    "calls torch.Size for": saved(Call("collections.defaultdict", Name("torch.Size"))),
+    "calls builtins.list, which": saved(Call("builtins.list", [1])),
     "a dict or a set has a key": saved({(((1, tensor()),),): 1}),
     "contains itself": raw(b"]q\0h\0a."),
     "a list or a dict that": raw(b"}q\0X\1\0\0\0xh\0s."),
@@ -165,6 +170,7 @@ def test_values_in_wrong_places_are_refused(words):
 # ------------------------------------------------------------------------------- broken pickles
 PARAMETER = "torch._utils._rebuild_parameter"
 BROKEN = {
+    "argparse.Namespace without names": raw(b"cargparse\nNamespace\n)\x81]b."),
     "ends in the middle": raw(b"X\xff\0\0\0abc"),
     "its pickle ends": raw(b"]"),
     "8 exabytes": raw(b"\x8e" + b"\xff" * 7 + b"\x7f."),

@@ -1,10 +1,12 @@
 """Files are written in the form that torch.load reads."""
 
 import io
+import pickle
 import pickletools
 import struct
 import zipfile
-from collections import Counter, OrderedDict
+from argparse import Namespace
+from collections import Counter, OrderedDict, defaultdict
 
 import numpy as np
 import pytest
@@ -61,6 +63,19 @@ def test_what_is_around_tensors_comes_back():
     assert not found["p"].requires_grad
     found["tied"].zero_()
     assert found["w"].detach().sum() == 0
+
+
+def test_arguments_of_a_program_come_back():
+    options = Namespace(lr=0.1, layers=[1, 2], inner=Namespace(seed=None))
+    assert through({"args": options, "again": options}) == {"args": options, "again": options}
+    counts = defaultdict(list, {"a": [1]})
+    found = through(counts)
+    assert found == counts
+    assert found["new"] == []
+    assert through(defaultdict(None, {1: 2})) == {1: 2}
+    for protocol in range(2, 6):
+        data = pickle.dumps({"args": options, "counts": counts}, protocol)
+        assert load(making.archive(data)) == {"args": options, "counts": counts}
 
 
 def test_numpy_values_come_back():
@@ -133,6 +148,7 @@ WRONG = {
     "a module": (nn.Linear(2, 2), TypeError, "nn.linear.Linear|Linear"),
     "a function": ([print], TypeError, r"checkpoint\[0\]"),
     "a key": ({rl.ones(1): 1}, TypeError, "keys"),
+    "a factory": (defaultdict(lambda: 1), TypeError, "defaultdict"),
     "an array of objects": (np.array([None]), TypeError, "dtype object"),
     "a huge number": ([1 << 4000], ValueError, "whole numbers"),
 }
