@@ -56,33 +56,46 @@ class _Layer(Module):
             setattr(self, f"norm{place}", LayerNorm(d_model, layer_norm_eps, True, bias, **made))
         for place in places:
             setattr(self, f"dropout{place}", Dropout(dropout))
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation)
 
     def _around(self, x: Tensor, norm: Module, block: Callable[[Tensor], Tensor]) -> Tensor:
         """x and a block of it added, normalised before the block or after the sum."""
         return x + block(norm(x)) if self.norm_first else norm(x + block(x))
 
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+    def _attend(
+        self,
+        attention: Module,
+        query: Tensor,
+        keys: Tensor,
+        mask: Tensor | None,
+        padding: Tensor | None,
+        causal: bool,
+    ) -> Tensor:
+        return attention(
+            query,
+            keys,
+            keys,
+            attn_mask=mask,
+            key_padding_mask=padding,
+            is_causal=causal,
+            need_weights=False,
+        )[0]
 
+    def _sa_block(
+        self,
+        x: Tensor,
+        attn_mask: Tensor | None,
+        key_padding_mask: Tensor | None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """Attention of the sequence to itself."""
+        masks = attn_mask, key_padding_mask, is_causal
+        return self.dropout1(self._attend(self.self_attn, x, x, *masks))
 
-def _attend(
-    attention: Module,
-    query: Tensor,
-    keys: Tensor,
-    mask: Tensor | None,
-    padding: Tensor | None,
-    causal: bool,
-) -> Tensor:
-    return attention(
-        query,
-        keys,
-        keys,
-        attn_mask=mask,
-        key_padding_mask=padding,
-        is_causal=causal,
-        need_weights=False,
-    )[0]
+    def _ff_block(self, x: Tensor) -> Tensor:
+        """The network of two layers."""
+        hidden = self.dropout(self.activation(self.linear1(x)))
+        return getattr(self, f"dropout{len(self.attentions) + 1}")(self.linear2(hidden))
 
 
 class TransformerEncoderLayer(_Layer):
@@ -109,11 +122,9 @@ class TransformerEncoderLayer(_Layer):
         is_causal: bool = False,
     ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            found = _attend(self.self_attn, x, x, src_mask, src_key_padding_mask, is_causal)
-            return self.dropout1(found)
+            return self._sa_block(x, src_mask, src_key_padding_mask, is_causal)
 
-        x = self._around(src, self.norm1, attend)
-        return self._around(x, self.norm2, lambda x: self.dropout2(self._feed_forward(x)))
+        return self._around(self._around(src, self.norm1, attend), self.norm2, self._ff_block)
 
 
 class TransformerDecoderLayer(_Layer):
@@ -142,16 +153,27 @@ class TransformerDecoderLayer(_Layer):
         memory_is_causal: bool = False,
     ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            found = _attend(self.self_attn, x, x, tgt_mask, tgt_key_padding_mask, tgt_is_causal)
-            return self.dropout1(found)
+            return self._sa_block(x, tgt_mask, tgt_key_padding_mask, tgt_is_causal)
 
         def attend_to_memory(x: Tensor) -> Tensor:
             masks = memory_mask, memory_key_padding_mask, memory_is_causal
-            return self.dropout2(_attend(self.multihead_attn, x, memory, *masks))
+            return self._mha_block(x, memory, *masks)
 
         x = self._around(tgt, self.norm1, attend)
         x = self._around(x, self.norm2, attend_to_memory)
-        return self._around(x, self.norm3, lambda x: self.dropout3(self._feed_forward(x)))
+        return self._around(x, self.norm3, self._ff_block)
+
+    def _mha_block(
+        self,
+        x: Tensor,
+        mem: Tensor,
+        attn_mask: Tensor | None,
+        key_padding_mask: Tensor | None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """Attention of the sequence to the memory."""
+        masks = attn_mask, key_padding_mask, is_causal
+        return self.dropout2(self._attend(self.multihead_attn, x, mem, *masks))
 
 
 class TransformerEncoder(Module):
@@ -176,7 +198,7 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ):
         super().__init__()
-        self.layers = _copies(encoder_layer, num_layers)
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
@@ -216,7 +238,7 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
         super().__init__()
-        self.layers = _copies(decoder_layer, num_layers)
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
 
@@ -358,7 +380,7 @@ class Transformer(Module):
         return hidden
 
 
-def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
+def _get_activation_fn(activation: Activation) -> Callable[[Tensor], Tensor]:
     if not isinstance(activation, str):
         return activation
     if activation not in ("relu", "gelu"):
@@ -366,7 +388,7 @@ def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
     return F.relu if activation == "relu" else F.gelu
 
 
-def _copies(layer: Module, count: int) -> ModuleList:
+def _get_clones(layer: Module, count: int) -> ModuleList:
     return ModuleList([deepcopy(layer) for _ in range(count)])
 
 
