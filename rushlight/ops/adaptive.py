@@ -30,6 +30,8 @@ def _sizes(name: str, rank: int, input: Any, output_size: Any) -> Sizes:
     if input.dim() not in (rank + 1, rank + 2):
         words = f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got "
         expected = f"(channels, {rank} sizes) or (samples, channels, {rank} sizes)"
+        if rank > 1 and input.dim() <= rank:
+            raise ValueError(f"Input dimension should be at least {rank + 1}\nIn {name}.")
         fail(RuntimeError, name, f"{words}{list(input.shape)}", expected, describe(input))
     if not isinstance(output_size, (tuple, list)):
         output_size = (output_size,) * rank

@@ -148,6 +148,10 @@ def flipud(input: Tensor) -> Tensor:
 
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """Turned by 90 degrees k times, in the plane of two dimensions from first to second."""
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.dim() < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.dim()}")
     first, second = [check_axis("rot90", dim, input.dim()) for dim in dims]
     if first == second:
         raise RuntimeError("expected rotation dims to be different")

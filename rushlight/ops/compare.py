@@ -11,7 +11,15 @@ from rushlight.graph.dtype import DType, bool_
 from rushlight.graph.movement import expand
 from rushlight.graph.node import Node, Primitive
 from rushlight.ops.check import broadcast, check_tensor, describe, fail
-from rushlight.ops.operands import COMPARABLE, Operand, align, operands
+from rushlight.ops.operands import (
+    COMPARABLE,
+    Operand,
+    align,
+    one_tensor,
+    operands,
+    tensor_first,
+    two_tensors,
+)
 from rushlight.tensor import Tensor, wrap
 
 
@@ -153,7 +161,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 
 def _comparison(name: str, primitive: Primitive, sign: str) -> Any:
     def compare(input: Tensor, other: Operand) -> Tensor:
-        a, b, dtype = operands(input, other, name)
+        a, b, dtype = tensor_first(input, other, name)
         return Compare.apply((a, b), dtype, primitive)
 
     compare.__name__ = compare.__qualname__ = name
@@ -163,7 +171,7 @@ def _comparison(name: str, primitive: Primitive, sign: str) -> Any:
 
 def _logic(name: str, primitive: Primitive) -> Any:
     def logic(input: Tensor, other: Tensor) -> Tensor:
-        a, b, _ = operands(input, other, name)
+        a, b, _ = two_tensors(input, other, name)
         return Logic.apply((a, b), primitive)
 
     logic.__name__ = logic.__qualname__ = name
@@ -173,7 +181,7 @@ def _logic(name: str, primitive: Primitive) -> Any:
 
 def _bits(name: str, primitive: Primitive) -> Any:
     def bits(input: Operand, other: Operand) -> Tensor:
-        a, b, dtype = operands(input, other, name)
+        a, b, dtype = one_tensor(input, other, name)
         if dtype.is_floating_point or dtype.is_complex:
             words = f'"{name}_cpu" not implemented for {dtype.name!r}'
             fail(NotImplementedError, name, words, "integers or bool", dtype.name)
@@ -186,7 +194,7 @@ def _bits(name: str, primitive: Primitive) -> Any:
 
 def _extreme(name: str, primitive: Primitive) -> Any:
     def extreme(input: Tensor, other: Tensor) -> Tensor:
-        a, b, dtype = operands(input, other, name)
+        a, b, dtype = two_tensors(input, other, name)
         return Extreme.apply((a, b), dtype, primitive)
 
     extreme.__name__ = extreme.__qualname__ = name
@@ -229,7 +237,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    dtype = input._spec.dtype
+    dtype = check_tensor("clamp", "input", input)._spec.dtype
     for bound in (min, max):
         if bound is not None:
             dtype = operands(
@@ -280,7 +288,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}"
         )
-    value = value.to(input.dtype) if isinstance(value, Tensor) else value
+    dtype = input._spec.dtype
+    given = value._spec.dtype.is_complex if isinstance(value, Tensor) else None
+    if (given or isinstance(value, complex)) and not dtype.is_complex:
+        words = f"value cannot be converted to type {dtype.name} without overflow"
+        fail(RuntimeError, "masked_fill", words, "a real number", describe(value))
+    value = value.to(dtype) if isinstance(value, Tensor) else value
     if isinstance(value, Tensor) and value.dim():
         raise RuntimeError(
             "masked_fill only supports a 0-dimensional value tensor, but got tensor with "

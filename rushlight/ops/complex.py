@@ -269,6 +269,8 @@ def polar(abs: Tensor, angle: Tensor, *, out: Any = None) -> Tensor:
     tensor([2.+0.j])
     """
     check_options("polar", out=out)
+    check_tensor("polar", "abs", abs)
+    check_tensor("polar", "angle", angle)
     return complex(abs * angle.cos(), abs * angle.sin())
 
 

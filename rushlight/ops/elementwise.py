@@ -9,9 +9,17 @@ from rushlight.graph import elementwise as p
 from rushlight.graph.creation import literal
 from rushlight.graph.dtype import DType, bool_
 from rushlight.graph.node import Node
-from rushlight.ops.check import fail
+from rushlight.ops.check import check_tensor, fail
 from rushlight.ops.compare import where
-from rushlight.ops.operands import NUMBERS, Operand, align, operands
+from rushlight.ops.operands import (
+    NUMBERS,
+    Operand,
+    align,
+    one_tensor,
+    operands,
+    tensor_first,
+    two_tensors,
+)
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.tensor import Tensor
 
@@ -230,6 +238,7 @@ def sub(input: Operand, other: Operand, *, alpha: Any = 1) -> Tensor:
 
 def rsub(input: Operand, other: Operand, *, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
+    check_tensor("rsub", "input", input)
     return sub(other, input, alpha=alpha)
 
 
@@ -270,13 +279,13 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
 
 def remainder(input: Operand, other: Operand) -> Tensor:
     """The remainder with the sign of `other`, as Python's %."""
-    a, b, dtype = operands(input, other, "remainder")
+    a, b, dtype = one_tensor(input, other, "remainder")
     return Remainder.apply((a, b), dtype)
 
 
 def fmod(input: Operand, other: Operand) -> Tensor:
     """The remainder with the sign of `input`, as C's fmod."""
-    a, b, dtype = operands(input, other, "fmod")
+    a, b, dtype = tensor_first(input, other, "fmod")
     return Fmod.apply((a, b), dtype)
 
 
@@ -287,7 +296,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     >>> rl.pow(rl.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
-    a, b, dtype = operands(input, exponent, "pow")
+    a, b, dtype = one_tensor(input, exponent, "pow")
     if isinstance(exponent, NUMBERS) and not dtype.is_differentiable and exponent.real < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     known = (
@@ -298,7 +307,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
 
 def atan2(input: Operand, other: Operand) -> Tensor:
     """The angle of the points (other, input), in radians between -pi and pi."""
-    a, b, dtype = operands(input, other, "atan2")
+    a, b, dtype = two_tensors(input, other, "atan2")
     if not dtype.is_floating_point:
         dtype = get_default_dtype()
     return Atan2.apply((a, b), dtype)

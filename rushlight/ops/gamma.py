@@ -11,7 +11,7 @@ from rushlight.graph.creation import number
 from rushlight.graph.dtype import DType
 from rushlight.graph.node import Node
 from rushlight.ops.check import check_tensor, describe, fail
-from rushlight.ops.operands import Operand, align, operands
+from rushlight.ops.operands import Operand, align, one_tensor, two_tensors
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.ops.ranges import arange
 from rushlight.ops.special import floating
@@ -104,13 +104,13 @@ def zeta(input: Operand, other: Operand) -> Tensor:
     >>> rl.special.zeta(rl.tensor([2.0]), 1)
     tensor([1.6449])
     """
-    s, q, dtype = operands(input, other, "zeta")
+    s, q, dtype = one_tensor(input, other, "zeta")
     dtype = dtype if dtype.is_floating_point else get_default_dtype()
     return SpecialZeta.apply((s, q), dtype)
 
 
 def _incomplete(name: str, operation: type[Operation], input: Operand, other: Operand) -> Tensor:
-    a, x, dtype = operands(input, other, name)
+    a, x, dtype = two_tensors(input, other, name)
     if not dtype.is_floating_point:
         words = f'"{name}_cpu" not implemented for {dtype.name!r}'
         fail(NotImplementedError, name, words, "floating point tensors", dtype.name)

@@ -12,7 +12,7 @@ from rushlight.graph.node import Node
 from rushlight.ops.check import check_axis, check_tensor
 from rushlight.ops.compare import where
 from rushlight.ops.join import cat
-from rushlight.ops.operands import align, operands
+from rushlight.ops.operands import align, two_tensors
 from rushlight.ops.options import check_options, numpy_names
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.ops.reduce import widened
@@ -40,7 +40,7 @@ class Logaddexp(Operation):
 def logaddexp(input: Tensor, other: Tensor, *, out: Any = None) -> Tensor:
     """log(exp(input) + exp(other)) without overflow."""
     check_options("logaddexp", out=out)
-    a, b, dtype = operands(input, other, "logaddexp")
+    a, b, dtype = two_tensors(input, other, "logaddexp")
     if dtype.is_complex:
         larger = where(a.real.detach() >= b.real.detach(), a, b)
         shift = where(larger.detach().isfinite(), larger.detach(), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,8 @@ def multi_margin_loss(
     reduction = check_reduction(reduction, size_average, reduce)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight.dim() != 1:
+        raise ValueError("weight must be one-dimensional")
     single = input.dim() < 2
     x = input.reshape((1, -1)) if single else input
     target = target.reshape(-1)
@@ -233,6 +236,14 @@ def multilabel_margin_loss(
     """
     reduction = check_reduction(reduction, size_average, reduce)
     single = input.dim() < 2
+    if input.shape != target.shape and (not single or input.numel() != target.numel()):
+        words = f"inconsistent target size: {list(target.shape)} for input of size: "
+        words += f"{list(input.shape)}"
+        fail(RuntimeError, "multilabel_margin_loss", words, describe(input), describe(target))
+    if input.dim() > 2 or not math.prod(input.shape[1:] if input.dim() > 1 else input.shape):
+        words = "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+        words += f"{list(input.shape)}"
+        fail(RuntimeError, "multilabel_margin_loss", words, "labels", describe(input))
     x, labels = (input.reshape((1, -1)), target.reshape((1, -1))) if single else (input, target)
     listed = (labels < 0).long().cumsum(1) == 0
     classes = x.shape[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 
 from rushlight.graph import elementwise as p
@@ -33,6 +35,41 @@ def align(a: Node, b: Node, dtype: DType, name: str) -> tuple[Node, Node]:
         return a, b
     shape = broadcast(left, right, name)
     return expand(a, shape), expand(b, shape)
+
+
+Operands = tuple[Tensor, Tensor, DType]
+
+
+def two_tensors(a: Tensor, b: Tensor, name: str) -> Operands:
+    """As `operands`; TypeError for a number."""
+    for place, (argument, value) in enumerate((("input", a), ("other", b)), 1):
+        if isinstance(value, NUMBERS):
+            kind = type(value).__name__
+            words = f"{name}(): argument {argument!r} (position {place}) must be Tensor, not "
+            raise TypeError(words + kind)
+    return operands(a, b, name)
+
+
+def tensor_first(a: Tensor, b: Operand, name: str) -> Operands:
+    """As `operands`; TypeError if the first is a number."""
+    if isinstance(a, NUMBERS):
+        _fail_numbers(name, a, b)
+    return operands(a, b, name)
+
+
+def one_tensor(a: Operand, b: Operand, name: str) -> Operands:
+    """As `operands`; TypeError for two numbers."""
+    if isinstance(a, NUMBERS) and isinstance(b, NUMBERS):
+        _fail_numbers(name, a, b)
+    return operands(a, b, name)
+
+
+def _fail_numbers(name: str, a: Operand, b: Operand) -> NoReturn:
+    kinds = f"{type(a).__name__}, {type(b).__name__}"
+    raise TypeError(
+        f"{name}() received an invalid combination of arguments - got ({kinds}), but expected "
+        "one of:\n * (Tensor input, Tensor other)\n * (Tensor input, Number other)"
+    )
 
 
 def operands(a: Operand, b: Operand, name: str) -> tuple[Tensor, Tensor, DType]:

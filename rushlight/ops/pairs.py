@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from rushlight.autograd.operation import Operation
@@ -13,7 +14,14 @@ from rushlight.graph.node import Node
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.elementwise import mul, pow
-from rushlight.ops.operands import NUMBERS, Operand, align, operands
+from rushlight.ops.operands import (
+    NUMBERS,
+    Operand,
+    align,
+    one_tensor,
+    tensor_first,
+    two_tensors,
+)
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.ops.reduce import widened
 from rushlight.tensor import Tensor
@@ -29,7 +37,7 @@ class Copysign(Operation):
 
     def backward(ctx, grad: Tensor) -> tuple:
         a, b = ctx.saved
-        sign = copysign(1.0, b.detach()) * a.detach().sign()
+        sign = where(b.detach().signbit(), -1.0, 1.0) * a.detach().sign()
         return grad * sign if ctx.needs(0) else None, grad * 0 if ctx.needs(1) else None
 
 
@@ -156,8 +164,10 @@ class Heaviside(_Whole):
 
 
 # ---------------------------------------------------------------------------------------- functions
-def _floating(a: Operand, b: Operand, name: str) -> tuple[Tensor, Tensor, DType]:
-    left, right, dtype = operands(a, b, name)
+def _floating(
+    a: Operand, b: Operand, name: str, check: Callable = one_tensor
+) -> tuple[Tensor, Tensor, DType]:
+    left, right, dtype = check(a, b, name)
     return left, right, dtype if dtype.is_floating_point else get_default_dtype()
 
 
@@ -168,7 +178,7 @@ def copysign(input: Operand, other: Operand) -> Tensor:
     >>> rl.copysign(rl.tensor([1.0, -2.0]), -0.0)
     tensor([-1., -2.])
     """
-    a, b, dtype = _floating(input, other, "copysign")
+    a, b, dtype = _floating(input, other, "copysign", tensor_first)
     return Copysign.apply((a, b), dtype)
 
 
@@ -179,14 +189,14 @@ def hypot(input: Tensor, other: Tensor) -> Tensor:
     >>> rl.hypot(rl.tensor([3.0]), rl.tensor([4.0]))
     tensor([5.])
     """
-    a, b, dtype = operands(input, other, "hypot")
+    a, b, dtype = two_tensors(input, other, "hypot")
     _check_floats("hypot", dtype)
     return Hypot.apply((a, b), dtype)
 
 
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """log2(2^input + 2^other) without overflow."""
-    a, b, dtype = _floating(input, other, "logaddexp2")
+    a, b, dtype = _floating(input, other, "logaddexp2", two_tensors)
     return Logaddexp2.apply((a, b), dtype)
 
 
@@ -209,7 +219,7 @@ def _check_floats(name: str, dtype: DType) -> None:
 
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """The next number of the dtype after input on the way to other."""
-    a, b, dtype = operands(input, other, "nextafter")
+    a, b, dtype = two_tensors(input, other, "nextafter")
     _check_floats("nextafter", dtype)
     if dtype.itemsize < 4:
         words = f'"nextafter_cpu" not implemented for {dtype.name!r}'
@@ -219,7 +229,7 @@ def nextafter(input: Tensor, other: Tensor) -> Tensor:
 
 def _of_integers(name: str, operation: type[Operation], words: str) -> Any:
     def function(input: Tensor, other: Tensor) -> Tensor:
-        a, b, dtype = operands(input, other, name)
+        a, b, dtype = two_tensors(input, other, name)
         if dtype.kind not in "iu":
             words = f'"{name}_cpu" not implemented for {dtype.name!r}'
             fail(NotImplementedError, name, words, "integers", f"{dtype.name}")
@@ -241,13 +251,13 @@ def fmax(input: Tensor, other: Tensor) -> Tensor:
     >>> rl.fmax(rl.tensor([1.0, float("nan")]), rl.tensor([2.0, 3.0]))
     tensor([2., 3.])
     """
-    operands(input, other, "fmax")
+    two_tensors(input, other, "fmax")
     return where((input >= other) | (other != other), input, other)
 
 
 def fmin(input: Tensor, other: Tensor) -> Tensor:
     """The smaller of both, element by element; where one is NaN, the other."""
-    operands(input, other, "fmin")
+    two_tensors(input, other, "fmin")
     return where((input <= other) | (other != other), input, other)
 
 
@@ -256,7 +266,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
 
     RuntimeError unless both have the same dtype.
     """
-    a, b, dtype = operands(input, values, "heaviside")
+    a, b, dtype = two_tensors(input, values, "heaviside")
     if a._spec.dtype is not b._spec.dtype:
         words = "heaviside is not yet implemented for tensors with different dtypes."
         fail(RuntimeError, "heaviside", words, describe(a), describe(b))
@@ -270,6 +280,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     >>> rl.ldexp(rl.tensor([1.0]), rl.tensor([3]))
     tensor([8.])
     """
+    check_tensor("ldexp", "input", input)
     check_tensor("ldexp", "other", other)
     return mul(input, pow(2.0, other))
 
@@ -281,7 +292,7 @@ def float_power(input: Operand, exponent: Operand) -> Tensor:
     >>> rl.float_power(rl.tensor([2]), 3)
     tensor([8.], dtype=rushlight.float64)
     """
-    dtype = operands(input, exponent, "float_power")[2]
+    dtype = one_tensor(input, exponent, "float_power")[2]
     wide = complex128 if dtype.is_complex else float64
     if isinstance(input, Tensor):
         input = input.to(wide)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rushlight.ops.check import check_axis
+from rushlight.ops.check import check_axis, check_tensor, describe, fail
 from rushlight.ops.movement import reshape
 from rushlight.ops.views import Diagonal, Select, Slice, Unfold
 from rushlight.tensor import Tensor
@@ -27,8 +27,13 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """`length` places of one dimension from `start` on."""
-    shape = input._spec.shape
+    shape = check_tensor("narrow", "input", input)._spec.shape
+    if not shape:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = check_axis("narrow", dim, len(shape))
+    if isinstance(start, Tensor) and (start.dim() or start._spec.dtype.kind not in "iu"):
+        words = "start must be an 0-dim integral Tensor."
+        fail(RuntimeError, "narrow", words, "a whole number", describe(start))
     start = int(start)
     size = shape[axis]
     if length < 0:

@@ -192,7 +192,8 @@ def show(tensor: Tensor) -> str:
     >>> rl.tensor([[1.0, 2.5]], dtype=rl.float64)
     tensor([[1.0000, 2.5000]], dtype=rushlight.float64)
     """
-    value = node_of(tensor)
+    shared = tensor._cell is not None and tensor._cell.foreign is not None
+    value = None if shared else node_of(tensor)  # an array that looks in goes on doing so
     if type(value) is Batched:
         every = show(wrap(value.value)).replace("\n", "\n    ")
         return f"BatchedTensor(lvl={len(value.levels)}, bdim=0, value=\n    {every}\n)"

@@ -14,7 +14,7 @@ from rushlight.graph.dtype import DType, find_dtype
 from rushlight.graph.node import input_node
 from rushlight.graph.recorder import value_of
 from rushlight.graph.spec import spec_of
-from rushlight.ops.check import describe, fail
+from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.operands import NUMBERS
 from rushlight.shaped import Shaped
 from rushlight.storage import Cell
@@ -185,7 +185,8 @@ def isclose(
 
     RuntimeError for different dtypes.
     """
-    a, b = input._spec.dtype, other._spec.dtype
+    a = check_tensor("isclose", "input", input)._spec.dtype
+    b = check_tensor("isclose", "other", other)._spec.dtype
     if a is not b:
         words = f"{a.name} did not match {b.name}"
         fail(RuntimeError, "isclose", words, "two tensors of one dtype", words)

@@ -107,6 +107,8 @@ def linspace(
 
 def _spaced(name: str, start: Any, end: Any, steps: int, dtype: DType) -> Node:
     """Equal distances in float64: the first half from the start, the second from the end."""
+    if not hasattr(steps, "__index__"):
+        raise TypeError(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}")
     steps = int(steps)
     if steps < 0:
         raise RuntimeError(

@@ -207,6 +207,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight._spec.dtype is not input._spec.dtype:
         words = f"prelu: Type promoting not supported. Got {input.dtype.name} and "
         raise RuntimeError(words + weight.dtype.name)
+    if weight.dim() > 1:
+        words = "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+        fail(RuntimeError, "prelu", f"{words}{weight.dim()}", "1 dimension", describe(weight))
     if weight.numel() != 1:
         channels = input.shape[1] if input.dim() > 1 else 1
         if weight.numel() != channels:
@@ -225,6 +228,9 @@ def rrelu(
     inplace: bool = False,
 ) -> Tensor:
     """A leaky relu whose slope is drawn from [lower, upper] in training, else their mean."""
+    if lower > upper:
+        words = "Lower bound should be less than or equal to the upper bound"
+        fail(RuntimeError, "rrelu", words, "lower <= upper", f"lower {lower}, upper {upper}")
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slope = rand_like(input) * (upper - lower) + lower

@@ -85,7 +85,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """All places of a dimension, one view each."""
     shape = input._spec.shape
     if not shape:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = check_axis("unbind", dim, len(shape))
     return Unbind.apply((input,), axis)
 
