@@ -159,7 +159,8 @@ def interpolate(
 
     `mode` is "nearest", "nearest-exact", "area", "linear", "bilinear", "trilinear" or "bicubic";
     the size is given, or the input's times `scale_factor`, rounded down.  `align_corners` lets the
-    corner elements keep their places.  `antialias` is not built.
+    corner elements keep their places.  `antialias`, for "bilinear" and "bicubic", weighs all the
+    elements that a smaller result stands for.
     """
     check_tensor("interpolate", "input", input)
     rank = input.dim() - 2
@@ -167,8 +168,11 @@ def interpolate(
         words = f"Got {input.dim()}D input, but {mode} mode needs another"
         expected = f"one of {', '.join(_MODES)}, and an input of its rank"
         fail(NotImplementedError, "interpolate", words, expected, describe(input))
-    if antialias:
-        raise NotImplementedError("interpolate: antialias=True is not built")
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D "
+            f"tensor as input\nActual: {mode}. In interpolate."
+        )
     if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
         raise ValueError(
             "align_corners option can only be set with the interpolating modes: linear | bilinear "
@@ -180,9 +184,38 @@ def interpolate(
         return _AVERAGES[rank - 1](input, sizes)
     result = input
     for i, (length, count) in enumerate(zip(lengths, sizes, strict=True)):
+        if antialias:
+            weights = _shares(mode, length, count, _scale(length, count, scales[i], align_corners))
+            shares = from_array(weights.astype(input.dtype.compute), input.dtype)
+            result = shares @ result if i == 0 else result @ shares.transpose(0, 1)
+            continue
         at = _source(mode, length, count, scales[i], bool(align_corners))
         result = _resize(result, 2 + i, mode, length, at)
     return result.clone() if result is input else result
+
+
+def _scale(length: int, count: int, given: float | None, align: bool | None) -> float:
+    """How many old elements one new element stands for."""
+    if align:
+        return (length - 1) / (count - 1) if count > 1 else 0.0
+    return length / count if given is None else given
+
+
+def _shares(mode: str, length: int, count: int, scale: float) -> np.ndarray:
+    """How much each old element counts for each new one: a kernel as wide as the new elements."""
+    radius = (1 if mode == "bilinear" else 2) * max(scale, 1.0)
+    center = scale * (np.arange(count) + 0.5)
+    first = np.maximum((center - radius + 0.5).astype(np.int64), 0)
+    last = np.minimum((center + radius + 0.5).astype(np.int64), length)
+    places = np.arange(length)
+    distance = abs(places - center[:, None] + 0.5) / max(scale, 1.0)
+    if mode == "bilinear":
+        weights = np.maximum(1 - distance, 0)
+    else:
+        weights = np.where(distance < 2, _cubic(distance, -0.5), 0)
+    inside = (places >= first[:, None]) & (places < last[:, None])
+    weights = np.where(inside, weights, 0)
+    return weights / weights.sum(1, keepdims=True)
 
 
 def _target(lengths: Sizes, size: Any, factor: Any, recompute: bool | None) -> tuple:
@@ -251,11 +284,11 @@ def _look_up(x: Tensor, axis: int, places: np.ndarray, length: int) -> Tensor:
     return Index.apply((x, from_array(places)), (axis,), origin("interpolate"))
 
 
-def _cubic(distance: np.ndarray) -> np.ndarray:
-    """The convolution kernel of Keys (1981), with a = -0.75, at distances from 0 to 2."""
+def _cubic(distance: np.ndarray, a: float = _CUBIC) -> np.ndarray:
+    """The convolution kernel of Keys (1981) at distances from 0 to 2."""
     d = distance
-    near = ((_CUBIC + 2) * d - (_CUBIC + 3)) * d * d + 1
-    far = ((_CUBIC * d - 5 * _CUBIC) * d + 8 * _CUBIC) * d - 4 * _CUBIC
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
     return np.where(d <= 1, near, far)
 
 

@@ -33,6 +33,28 @@ def nearest(x, count, axis):
     return np.take(x, np.arange(count) * x.shape[axis] // count, axis)
 
 
+def tent(d):
+    return max(1 - abs(d), 0)
+
+
+def keys(d, a=-0.5):
+    d = abs(d)
+    if d < 1:
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+    return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a if d < 2 else 0
+
+
+def smoothed(x, axis, count, kernel):
+    """Each new element the mean of old ones, weighed by a kernel as wide as the new elements."""
+    x, length = np.moveaxis(x, axis, -1), x.shape[axis]
+    scale, parts = length / count, []
+    for i in range(count):
+        center = scale * (i + 0.5)
+        shares = np.array([kernel((j + 0.5 - center) / max(scale, 1)) for j in range(length)])
+        parts.append((x * shares).sum(-1) / shares.sum())
+    return np.moveaxis(np.stack(parts, -1), -1, axis)
+
+
 CASES = [
     OpCase("unfold", lambda x: F.unfold(x, 2), (IMAGE,), lambda x: columns(x, 2)),
     OpCase(
@@ -91,6 +113,18 @@ CASES = [
         lambda x: x.reshape(2, 3, 2, 2, 5).mean((3, 4))[..., None],
     ),
     OpCase("bicubic", lambda x: F.interpolate(x, (6, 6), mode="bicubic"), (values(1, 1, 3, 4),)),
+    OpCase(
+        "bilinear_antialias",
+        lambda x: F.interpolate(x, (3, 4), mode="bilinear", antialias=True),
+        (values(1, 2, 7, 9),),
+        lambda x: smoothed(smoothed(x, 2, 3, tent), 3, 4, tent),
+    ),
+    OpCase(
+        "bicubic_antialias",
+        lambda x: F.interpolate(x, (9, 4), mode="bicubic", antialias=True),
+        (values(1, 2, 7, 9),),
+        lambda x: smoothed(smoothed(x, 2, 9, keys), 3, 4, keys),
+    ),
 ]
 
 
@@ -109,7 +143,7 @@ ERRORS = [
     (lambda x: F.interpolate(x, 3, mode="linear"), NotImplementedError, "Got 4D input"),
     (lambda x: F.interpolate(x), ValueError, "either size or scale_factor"),
     (lambda x: F.interpolate(x, 3, 2), ValueError, "only one of size or scale_factor"),
-    (lambda x: F.interpolate(x, 3, antialias=True), NotImplementedError, "antialias"),
+    (lambda x: F.interpolate(x, 3, antialias=True), ValueError, "Anti-alias"),
     (lambda x: F.interpolate(x, 3, align_corners=True), ValueError, "align_corners option"),
     (lambda x: F.interpolate(x, scale_factor=(2,) * 3), ValueError, "same number of spatial"),
     (lambda x: F.pixel_shuffle(x, 2), RuntimeError, "divisible by the square"),
