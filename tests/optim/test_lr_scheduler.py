@@ -79,6 +79,38 @@ TABLE = [
         ),
         [0.5, 0.25, 0.25, 0.125],
     ),
+    (
+        lambda o: schedules.SequentialLR(
+            o, [schedules.StepLR(o, 1), schedules.ExponentialLR(o, 0.5)], [0]
+        ),
+        [1, 0.5, 0.25],
+    ),
+    (
+        lambda o: schedules.SequentialLR(
+            o,
+            [
+                schedules.ChainedScheduler(
+                    [schedules.ConstantLR(o, 0.5, 2), schedules.ExponentialLR(o, 0.5)]
+                ),
+                schedules.StepLR(o, 2, 0.5),
+            ],
+            [3],
+        ),
+        [0.5, 0.25, 0.25, 1, 1, 0.5],
+    ),
+    (
+        lambda o: schedules.SequentialLR(
+            o,
+            [
+                schedules.SequentialLR(
+                    o, [schedules.ConstantLR(o, 0.5, 3), schedules.ExponentialLR(o, 0.5)], [1]
+                ),
+                schedules.StepLR(o, 2, 0.5),
+            ],
+            [3],
+        ),
+        [0.5, 1, 0.5, 1, 1, 0.5],
+    ),
 ]
 
 
@@ -146,6 +178,38 @@ def test_order_of_calls_is_said():
         scheduler.get_lr()
 
 
+def test_the_old_form_of_a_step_is_said():
+    optimizer = make(momentum=0.9)
+    optimizer.param_groups[0]["params"][0].grad = rl.ones(1)
+    for scheduler, given in (
+        (schedules.StepLR(optimizer, 2, 0.5), (5,)),
+        (schedules.ReduceLROnPlateau(optimizer), (1.0, 5)),
+    ):
+        optimizer.step()
+        with pytest.warns(UserWarning, match="epoch parameter"):
+            scheduler.step(*given)
+        assert scheduler.last_epoch == 5
+    assert optimizer.param_groups[0]["lr"] == 0.25
+    restarts = schedules.CosineAnnealingWarmRestarts(make(), 4)
+    restarts.optimizer._steps_taken = 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        restarts.step(2.0)  # its own way: fractions of an epoch
+    assert restarts.get_last_lr()[0] == pytest.approx(0.5)
+
+
+def test_a_group_that_comes_later_has_a_lowest_rate_too():
+    optimizer = make()
+    one = schedules.ReduceLROnPlateau(optimizer, patience=0, min_lr=0.5)
+    each = schedules.ReduceLROnPlateau(optimizer, patience=0, min_lr=[0.5, 0.5])
+    optimizer.add_param_group({"params": [rl.ones(1, requires_grad=True)]})
+    one.step(1), one.step(1)
+    assert optimizer.param_groups[2]["lr"] == 0.5
+    each.step(1)
+    with pytest.raises(RuntimeError, match="modify the `min_lrs` field"):
+        each.step(1)
+
+
 def test_resuming_by_last_epoch():
     optimizer = make()
     with pytest.raises(KeyError, match="initial_lr"):
@@ -181,6 +245,10 @@ def test_resuming_by_last_epoch():
             *(ValueError, "same optimizer"),
         ),
         (lambda o: schedules.ChainedScheduler([]), ValueError, "at least one"),
+        (
+            lambda o: schedules.ChainedScheduler([schedules.ReduceLROnPlateau(o)]),
+            *(ValueError, "does not support `ReduceLROnPlateau`"),
+        ),
     ],
 )
 def test_what_is_refused(build, kind, words):

@@ -75,9 +75,18 @@ class SequentialLR(_Composed):
             set_in_group(group, "lr", group["initial_lr"])
         for scheduler in schedulers:
             _undo_step(scheduler)
-        first = schedulers[bisect_right(milestones, 0)]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Let the schedule that is there at step 0 set its first rates."""
+        first = self._schedulers[bisect_right(self._milestones, 0)]
         first._initial_step()
         self._last_lr = first.get_last_lr()
+
+    def _initial_step(self) -> None:
+        """Begin within another schedule."""
+        self.last_epoch += 1
+        self._begin()
 
     def step(self) -> None:
         """Set the learning rates of the next step."""
@@ -92,7 +101,8 @@ class SequentialLR(_Composed):
 
 
 def _undo_step(scheduler: LRScheduler) -> None:
-    scheduler.last_epoch -= 1
+    if hasattr(scheduler, "last_epoch"):  # a ChainedScheduler counts nothing
+        scheduler.last_epoch -= 1
     for inner in getattr(scheduler, "_schedulers", ()):
         _undo_step(inner)
 
@@ -106,6 +116,12 @@ class ChainedScheduler(_Composed):
         self.optimizer = optimizer
         self._schedulers = schedulers
         self._last_lr = schedulers[-1]._present()
+
+    def _initial_step(self) -> None:
+        """Begin within another schedule."""
+        for scheduler in self._schedulers:
+            scheduler._initial_step()
+        self._last_lr = self._schedulers[-1]._present()
 
     def step(self) -> None:
         """Set the learning rates of the next step."""
