@@ -9,7 +9,7 @@ from rushlight import nn, optim
 from rushlight.autograd import gradcheck
 
 ABSENT = {
-    rl: ["compile", "sparse_coo_tensor", "jit"],
+    rl: ["compile", "lobpcg", "sparse_coo_tensor", "jit"],
     nn: ["quantized", "qat"],
     optim: ["SparseAdam"],
 }

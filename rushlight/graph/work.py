@@ -12,6 +12,9 @@ def operations_of(node: Node) -> int:
         return node.primitive.operations
     if family == "contraction":
         return _of_contraction(node)
+    if family == "linalg":
+        first = node.inputs[0].spec
+        return node.spec.size + 2 * first.size * first.shape[-1]
     if family == "attention":
         return _of_attention(node)
     return _of_convolution(node) if family == "convolution" else node.spec.size

@@ -115,7 +115,7 @@ def ldl(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, int]:
             _take_block(a, k, width, hermitian)
         pivots[k : k + width] = row + 1 if width == 1 else -(row + 1)
         k += width
-    return a, pivots, info
+    return np.tril(a), pivots, info
 
 
 def _pivot(a, k, hermitian):
@@ -158,7 +158,7 @@ def _take_block(a, k, width, hermitian):
     left = a[stop:, k:stop].copy()
     scaled = np.linalg.solve(block.T, left.T).T
     product = scaled @ (left.conj() if hermitian else left).T
-    a[stop:, stop:] -= np.tril(product)
+    a[stop:, stop:] -= product  # the upper triangle is not read
     a[stop:, k:stop] = scaled
 
 

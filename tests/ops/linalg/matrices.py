@@ -1,5 +1,7 @@
 """Matrices for the tables: well away from what decompositions cannot take."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tests.ops.harness import values
@@ -28,6 +30,16 @@ def upper(*shape, seed=0):
 def symmetric(x):
     """A function of symmetric matrices as one of all: its derivative is then that of elements."""
     return (x + x.mT) / 2
+
+
+def lighter(cases, names):
+    """The rows, without second derivatives and views where others go the same way."""
+    names = names.split()
+    assert set(names) <= {case.name for case in cases}
+    return [
+        replace(case, gradgrad=False, strided=False) if case.name in names else case
+        for case in cases
+    ]
 
 
 def moved(x):

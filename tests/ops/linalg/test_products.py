@@ -9,7 +9,7 @@ import rushlight as rl
 from rushlight import linalg
 from rushlight.ops.linalg.products import cheapest_splits
 from tests.ops.harness import OpCase, integers, table, values
-from tests.ops.linalg.matrices import regular
+from tests.ops.linalg.matrices import lighter, regular
 
 X, A = values(3, 4), values(2, 3, 3)
 ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
@@ -84,7 +84,13 @@ PRODUCTS = [
 ]  # fmt: skip
 
 
-@table(NORMS + POWERS + PRODUCTS)
+REPEATED = "matrix_norm_fro matrix_norm_-1 matrix_norm_-2 matrix_norm_inf matrix_norm_-inf "
+REPEATED += "norm_nuc norm_dim norm_dims norm_two_dims matrix_norm_keepdim cond_nuc cond_1 cond_-1 "
+REPEATED += "cond_2 cond_-2 cond_inf cond_-inf power_-1 power_1 power_7 vander_6 "
+REPEATED += "multi_dot_matrices cross_dim"
+
+
+@table(lighter(NORMS + POWERS + PRODUCTS, REPEATED))
 def test_products(case, check):
     check(case)
 

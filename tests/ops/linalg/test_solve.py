@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import rushlight as rl
 from rushlight import linalg
 from tests.ops.harness import OpCase, array_of, table, values
-from tests.ops.linalg.matrices import lower, moved, positive, regular, symmetric, upper
+from tests.ops.linalg.matrices import lighter, lower, moved, positive, regular, symmetric, upper
 
 A, B = regular(3, 3), values(3, 2, seed=1)
 BATCH = regular(2, 3, 3)
@@ -144,7 +144,12 @@ LDL = [
 ]  # fmt: skip
 
 
-@table(SYSTEMS + CHOLESKY + TRIANGULAR + LU + LDL)
+REPEATED = "solve_vector solve_ex inv_ex inverse tensorsolve tensorsolve_dims cholesky_upper "
+REPEATED += "cholesky_old cholesky_solve_upper cholesky_inverse_upper right old_transposed "
+REPEATED += "lu_solve_adjoint lu_solve_right old no_pivot"
+
+
+@table(lighter(SYSTEMS + CHOLESKY + TRIANGULAR + LU + LDL, REPEATED))
 def test_systems(case, check):
     check(case)
 
