@@ -14,10 +14,10 @@ def _recurrent(first: Callable[[np.ndarray], np.ndarray], step: Step) -> Callabl
     """A family whose polynomial of degree 0 is 1: of (x, degrees); 0 for degrees below 0."""
 
     def polynomial(x: np.ndarray, n: np.ndarray) -> np.ndarray:
-        n = np.trunc(n)
+        n = np.where(np.isfinite(n), np.trunc(n), -1)
         below, here = np.ones_like(x), first(x)
         result = np.where(n < 0, 0.0, np.where(n == 0, below, here))
-        highest = n[np.isfinite(n)].max(initial=0)
+        highest = n.max(initial=0)
         for k in range(1, int(highest)):
             below, here = here, step(x, here, below, k)
             result = np.where(n == k + 1, here, result)
