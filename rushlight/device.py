@@ -51,6 +51,14 @@ class device:  # noqa: N801 - PyTorch's name
     def __reduce__(self) -> tuple:
         return device, (self.type, self.index)
 
+    def __enter__(self) -> device:
+        """Make tensors on this device, which has to be the one that there is."""
+        check_device(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Everything was made on the CPU, and goes on being."""
+
 
 CPU = device("cpu")
 

@@ -15,12 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
 
 
-def run(name, folder, *arguments):
+def run(name, folder, *arguments, **settings):
     """What a program prints; it must end well."""
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "rushlight.torch", str(SCRIPTS / f"{name}.py"), *arguments]
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path, **settings},
     )
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
     return done.stdout
@@ -77,6 +81,12 @@ def test_programs(tmp_path, name):
     found = run(name, tmp_path)
     for words in WORDS[name]:
         assert any(choice in found for choice in words.split("|")), found[-2000:]
+
+
+def test_pieces_of_many_tutorials(tmp_path):
+    found = run("tutorials", tmp_path, RUSHLIGHT_ENGINE="reference")  # much to compile, once
+    assert "FAIL" not in found
+    assert found.count("ok ") == 15
 
 
 def test_pictures_are_written(tmp_path):

@@ -97,6 +97,7 @@ STATEMENTS = [
     "from torch.utils.tensorboard import SummaryWriter",
     "import safetensors.torch as st; st.load(st.save({'a': torch.ones(1)}))['a'].item()",
     "import torch.utils.checkpoint, torch.nn.utils.rnn, torch.nn.init, torch.autograd.functional",
+    "with torch.device('cpu'): torch.ones(1)",
     "from torch.nn.parallel import DataParallel, DistributedDataParallel as DDP",
     "from torch.distributed import init_process_group, destroy_process_group",
     "import torch.utils.data.distributed as d; d.DistributedSampler",
@@ -126,6 +127,8 @@ def test_calls_for_a_gpu_say_that_there_is_none():
             call("nccl")
     with pytest.raises(RuntimeError, match="device"):
         torch.ones(1).to("cuda")
+    with pytest.raises(RuntimeError, match="device"), torch.device("cuda"):
+        pass
 
 
 def test_mixed_precision_for_a_gpu_is_switched_off():
