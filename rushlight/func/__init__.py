@@ -12,7 +12,11 @@ from __future__ import annotations
 
 from rushlight.func.derivatives import grad, grad_and_value, jvp, linearize, vjp
 from rushlight.func.jacobians import hessian, jacfwd, jacrev
-from rushlight.func.modules import functional_call, stack_module_state
+from rushlight.func.modules import (
+    functional_call,
+    replace_all_batch_norm_modules_,
+    stack_module_state,
+)
 from rushlight.func.vmap import vmap
 
 __all__ = [
@@ -24,6 +28,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
     "vmap",

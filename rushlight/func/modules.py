@@ -164,3 +164,22 @@ def _stacked(group: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         stacked = FUNCTIONS["stack"]([tensor.detach() for tensor in tensors])
         found[name] = stacked.requires_grad_() if wanted else stacked
     return found
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Let the batch normalisations of a network forget running statistics; returns the network.
+
+    Those are shared by all samples, so inside `vmap` they cannot be written.
+
+    >>> import rushlight as rl
+    >>> net = rl.func.replace_all_batch_norm_modules_(rl.nn.Sequential(rl.nn.BatchNorm1d(2)))
+    >>> net[0].track_running_stats, net[0].running_mean
+    (False, None)
+    """
+    from rushlight.nn.normalization import _BatchNorm
+
+    for module in root.modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import rushlight as rl
-from rushlight.func import jacrev, jvp, vmap
+from rushlight.autograd import functional
+from rushlight.func import grad, hessian, jacrev, jvp, vmap
 from tests.func.cases import every_case
 from tests.ops.harness import array_of, flat
 
@@ -149,3 +150,53 @@ def test_jvp_is_the_jacobian_times_the_vector_and_that_of_differences(case, engi
         )
         close(tangent, total)
         close(tangent, (above[place] - below[place]) / (2 * step), 1e-5)
+
+
+def smooth_sum(case):
+    """One number of all outputs, as a function of the floating point inputs; and these."""
+    leaves = leaves_of(case)
+    floats = [rl.tensor(leaf) for leaf in leaves if leaf.dtype == np.float64]
+
+    def function(*tensors):
+        given = iter(tensors)
+        every = [next(given) if leaf.dtype == np.float64 else rl.tensor(leaf) for leaf in leaves]
+        outputs = [output for output in called(case, *every) if output.dtype.is_floating_point]
+        return sum((output * output.detach().cos()).sum() for output in outputs)
+
+    return function, floats
+
+
+def two_of(floats):
+    return [rl.stack([tensor, tensor * 0.984375]) for tensor in floats]
+
+
+@on_both([case for case in DIFFERENTIABLE if case.name != "as_strided of a view"])
+def test_gradients_of_each_sample(case, engine):
+    function, floats = smooth_sum(case)
+    every, pairs = tuple(range(len(floats))), two_of(floats)
+    got = vmap(grad(function, every))(*pairs)
+    whole = grad(lambda *tensors: vmap(function)(*tensors).sum(), every)(*pairs)
+    for place in range(2):
+        want = grad(function, every)(*[pair[place] for pair in pairs])
+        for a, b, c in zip(got, whole, want, strict=True):
+            close(a[place], c, 1e-8)
+            close(b[place], c, 1e-8)
+
+
+@on_both(DIFFERENTIABLE[::6])
+def test_hessians_and_maps_of_maps(case, engine):
+    function, floats = smooth_sum(case)
+    every = tuple(range(len(floats)))
+    found = hessian(function, every)(*floats)
+    want = functional.hessian(function, tuple(floats))
+    sizes = [tensor.numel() for tensor in floats]
+    for i, row in enumerate(found):
+        for j, block in enumerate(row):
+            close(block, want[i][j], 1e-8)
+            turned = found[j][i].reshape(sizes[j], sizes[i]).T
+            close(block.reshape(sizes[i], sizes[j]), turned, 1e-8)
+    pairs = two_of(two_of(floats))
+    got = vmap(vmap(function))(*pairs)
+    for i in range(2):
+        for j in range(2):
+            close(got[i, j], function(*[pair[i, j] for pair in pairs]), 1e-8)

@@ -4,7 +4,13 @@ import pytest
 
 import rushlight as rl
 from rushlight import nn
-from rushlight.func import functional_call, grad, stack_module_state, vmap
+from rushlight.func import (
+    functional_call,
+    grad,
+    replace_all_batch_norm_modules_,
+    stack_module_state,
+    vmap,
+)
 from rushlight.nn import functional as F
 from tests.func.test_derivatives import close
 from tests.ops.harness import values
@@ -70,6 +76,15 @@ def test_buffers_are_written_in_the_place_of_the_module_s():
     assert norm.running_mean.tolist() == [0, 0]
     with pytest.raises(RuntimeError, match="is not possible"):
         vmap(lambda x: norm(x))(rl.randn(3, 4, 2))
+
+
+def test_batch_norm_without_running_statistics():
+    net = nn.Sequential(nn.BatchNorm1d(2), nn.InstanceNorm1d(2, track_running_stats=True))
+    assert replace_all_batch_norm_modules_(net) is net
+    assert net[0].running_mean is None
+    assert net[1].running_mean is not None
+    x = rl.tensor(values(3, 4, 2)).float()
+    close(vmap(net[0])(x), rl.stack([net[0](each) for each in x]), 1e-5)
 
 
 def test_the_module_gets_its_own_back():
