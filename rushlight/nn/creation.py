@@ -15,6 +15,10 @@ from rushlight.tensor import Tensor, from_array
 def empty(shape: tuple[int, ...], device: Any = None, dtype: Any = None) -> Tensor:
     """Zeros, to be filled by an initializer; their memory is there at once."""
     check_device(device)
+    if min(shape, default=0) < 0:
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        )
     return filled(tuple(shape), 0, dtype or get_default_dtype())
 
 

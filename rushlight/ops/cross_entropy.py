@@ -117,13 +117,13 @@ def _probability(x: Tensor, kept: list[Tensor]) -> Tensor:
 def _check_target(name: str, input: Tensor, target: Tensor, ignored: int) -> Origin:
     """Shapes that fit, and classes that exist; where to look if their values come later."""
     dtype = target._spec.dtype
-    if dtype.is_floating_point or dtype.is_complex or dtype is bool_:
-        words = f"expected scalar type Long but found {dtype.name}"
-        fail(RuntimeError, name, words, "class numbers as int64", describe(target))
     have, want = tuple(input.shape), tuple(target.shape)
     if have[0] != want[0]:
         words = f"Expected input batch_size ({have[0]}) to match target batch_size ({want[0]})."
         _fail_target(name, words, have, target)
+    if dtype.is_floating_point or dtype.is_complex or dtype is bool_:
+        words = f"expected scalar type Long but found {dtype.name}"
+        fail(RuntimeError, name, words, "class numbers as int64", describe(target))
     if (have[0], *have[2:]) != want:
         words = f"Expected target size {[have[0], *have[2:]]}, got {list(want)}"
         _fail_target(name, words, have, target)
@@ -179,6 +179,9 @@ def _classes_loss(
         words = f"weight tensor should be defined either for all {input.shape[1]} classes or no "
         words += f"classes but got weight tensor of shape: {list(weight.shape)}"
         fail(RuntimeError, name, words, f"shape [{input.shape[1]}]", describe(weight))
+    if weight is not None and weight._spec.dtype is not input._spec.dtype:
+        words = f"expected scalar type {input.dtype.name} but found {weight.dtype.name}"
+        fail(RuntimeError, name, words, f"weights of {input.dtype.name}", describe(weight))
     tensors = (input, target) if weight is None else (input, target, weight.detach())
     result = NllLoss.apply(tensors, ignored, reduction, logits, where_from)
     return result.squeeze(0) if single and reduction == "none" else result
@@ -230,6 +233,8 @@ def cross_entropy(
         raise RuntimeError(words)
     check_tensor("cross_entropy", "target", target)
     if target.dtype.is_floating_point and tuple(target.shape) == tuple(input.shape):
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
         return _soft_targets(input, target, weight, reduction, label_smoothing)
     arguments = weight, ignore_index, reduction
     loss = _classes_loss("cross_entropy", input, target, *arguments, True)

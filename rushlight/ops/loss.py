@@ -189,6 +189,8 @@ def huber_loss(
 ) -> Tensor:
     """Half the squared difference up to delta, beyond it delta * (|difference| - delta / 2)."""
     check_reduction(reduction)
+    if isinstance(delta, complex):
+        raise TypeError(f"delta must be a float or int, got: {type(delta)}")
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     loss = _huber("huber_loss", input, target, delta)

@@ -175,12 +175,13 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
-@lowered
+@left_alone
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """The sum of the products of two vectors, the first one conjugated."""
     return dot(input.conj(), other)
 
 
+@lowered
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dimension of both."""
     if not input.dim() or not other.dim():

@@ -185,6 +185,9 @@ def batch_norm(
     if input.dim() < 2:
         words = f"expected at least 2D input (got {input.dim()}D input)"
         fail(ValueError, "batch_norm", words, "(samples, channels, ...)", describe(input))
+    if eps < 0 or (training and eps == 0):
+        wanted = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {wanted}, but got {eps}")
     channels = input.shape[1]
     _check_channels("batch_norm", channels, running_mean=running_mean, running_var=running_var)
     _check_channels("batch_norm", channels, weight=weight, bias=bias)

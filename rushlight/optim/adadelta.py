@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.graph import elementwise as p
 from rushlight.graph.node import Node
 from rushlight.optim.elementwise import ElementwiseOptimizer, given, running_square
-from rushlight.optim.update import check_number, multiply_add
+from rushlight.optim.update import check_number, check_rate, multiply_add
 from rushlight.tensor import Tensor
 
 
@@ -42,7 +42,7 @@ class Adadelta(ElementwiseOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("rho value", rho, 0.0 <= rho <= 1.0)
         check_number("epsilon value", eps, eps >= 0.0)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rushlight.dtypes import finfo
 from rushlight.optim.optimizer import Optimizer
-from rushlight.optim.update import Counts, check_options, filled
+from rushlight.optim.update import Counts, check_one_rate, check_options, filled
 from rushlight.tensor import Tensor
 
 
@@ -46,6 +46,7 @@ class Adafactor(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
     ):
+        check_one_rate(lr)
         _check("Learning rate", lr, lr >= 0.0, ">= 0")
         _check("beta2_decay", beta2_decay, beta2_decay <= 0.0, "<= 0")
         _check("epsilon1", eps[0], eps[0] is None or eps[0] >= 0.0, ">= 0")

@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.graph import elementwise as p
 from rushlight.graph.node import Node
 from rushlight.optim.elementwise import ElementwiseOptimizer, add_quotient, given
-from rushlight.optim.update import Counts, check_number, filled
+from rushlight.optim.update import Counts, check_number, check_rate, filled
 from rushlight.tensor import Tensor
 
 
@@ -44,7 +44,7 @@ class Adagrad(ElementwiseOptimizer):
         fused: bool | None = None,
     ):
         first = initial_accumulator_value
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("lr_decay value", lr_decay, lr_decay >= 0.0)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)
         check_number("initial_accumulator_value value", first, first >= 0.0)

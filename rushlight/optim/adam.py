@@ -15,6 +15,7 @@ from rushlight.optim.update import (
     Rows,
     check_number,
     check_options,
+    check_rate,
     multiply_add,
     zeros_like,
 )
@@ -45,7 +46,7 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
         check_number("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
         check_number("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)

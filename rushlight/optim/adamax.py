@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.graph import elementwise as p
 from rushlight.graph.node import Node
 from rushlight.optim.elementwise import ElementwiseOptimizer, add_quotient, given, running
-from rushlight.optim.update import check_number
+from rushlight.optim.update import check_number, check_rate
 from rushlight.tensor import Tensor
 
 
@@ -41,7 +41,7 @@ class Adamax(ElementwiseOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
         check_number("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
         check_number("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)

@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.graph import elementwise as p
 from rushlight.graph.node import Node
 from rushlight.optim.elementwise import ElementwiseOptimizer, given, running
-from rushlight.optim.update import check_number, multiply_add
+from rushlight.optim.update import check_number, check_rate, multiply_add
 from rushlight.tensor import Tensor
 
 
@@ -48,7 +48,7 @@ class ASGD(ElementwiseOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)
         defaults = {
             "lr": lr,

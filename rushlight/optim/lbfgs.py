@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.ops.join import cat
 from rushlight.optim.line_search import Point, WolfeSearch
 from rushlight.optim.optimizer import Optimizer
-from rushlight.optim.update import check_number
+from rushlight.optim.update import check_rate
 from rushlight.tensor import Tensor
 
 
@@ -49,7 +49,7 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         defaults = {
             "lr": lr,
             "max_iter": max_iter,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from rushlight.optim.optimizer import Optimizer
-from rushlight.optim.update import zeros_like
+from rushlight.optim.update import check_one_rate, zeros_like
 from rushlight.tensor import Tensor
 
 
@@ -43,6 +43,7 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ):
+        check_one_rate(lr)
         _check("Learning rate", lr)
         _check("momentum", momentum)
         _check("weight decay", weight_decay)

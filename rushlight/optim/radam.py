@@ -15,7 +15,7 @@ from rushlight.optim.elementwise import (
     running,
     running_square,
 )
-from rushlight.optim.update import check_number, multiply_add
+from rushlight.optim.update import check_number, check_rate, multiply_add
 from rushlight.tensor import Tensor
 
 
@@ -53,7 +53,7 @@ class RAdam(ElementwiseOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
         check_number("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
         check_number("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)

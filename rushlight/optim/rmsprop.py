@@ -14,7 +14,7 @@ from rushlight.optim.elementwise import (
     running,
     running_square,
 )
-from rushlight.optim.update import check_number, multiply_add
+from rushlight.optim.update import check_number, check_rate, multiply_add
 from rushlight.tensor import Tensor
 
 
@@ -50,7 +50,7 @@ class RMSprop(ElementwiseOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
         check_number("momentum value", momentum, momentum >= 0.0)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)

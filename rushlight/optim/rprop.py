@@ -9,7 +9,7 @@ from rushlight.graph import elementwise as p
 from rushlight.graph.creation import literal
 from rushlight.graph.node import Node
 from rushlight.optim.elementwise import ElementwiseOptimizer, given
-from rushlight.optim.update import check_number, filled
+from rushlight.optim.update import check_number, check_rate, filled
 from rushlight.tensor import Tensor
 
 
@@ -43,7 +43,7 @@ class Rprop(ElementwiseOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("eta values", f"{etas[0]}, {etas[1]}", 0.0 < etas[0] < 1.0 < etas[1])
         defaults = {
             "lr": lr,

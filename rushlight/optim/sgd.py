@@ -14,6 +14,7 @@ from rushlight.optim.update import (
     Rows,
     check_number,
     check_options,
+    check_rate,
     multiply_add,
     zeros_like,
 )
@@ -51,7 +52,7 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        check_number("learning rate", lr, lr >= 0.0)
+        check_rate(lr)
         check_number("momentum value", momentum, momentum >= 0.0)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)
         defaults = {

@@ -134,6 +134,18 @@ def check_number(name: str, value: float, valid: bool) -> None:
         raise ValueError(f"Invalid {name}: {value}")
 
 
+def check_rate(lr: Any) -> None:
+    """ValueError for a negative learning rate, and for a tensor of several."""
+    check_one_rate(lr)
+    check_number("learning rate", lr, lr >= 0.0)
+
+
+def check_one_rate(lr: Any) -> None:
+    """ValueError for a tensor of more or fewer learning rates than one."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError(f"Tensor lr must be 1-element\nActual: shape {list(lr.shape)}.")
+
+
 def check_options(name: str, options: dict[str, Any]) -> None:
     """Errors for implementations that make no sense here.
 
