@@ -206,3 +206,16 @@ def test_without_a_derivative_backward_says_so():
             result.sum().backward()
     with pytest.raises(NotImplementedError, match="not implemented for 'complex64'"):
         special.i0(rl.tensor([1j]))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_narrow_numbers_are_rounded_once(dtype):
+    x = rl.tensor([0.25, 1.5, 3.0]).to(getattr(rl, dtype)).requires_grad_()
+    got = special.i0(x)
+    assert got.dtype is x.dtype
+    exact = special.i0(x.detach().double()).to(x.dtype)
+    assert got.tolist() == exact.tolist()
+    got.sum().backward()
+    np.testing.assert_allclose(
+        x.grad.double().numpy(), special.i1(x.detach().double()).numpy(), 1e-2
+    )
