@@ -9,6 +9,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import linalg as p
 from rushlight.graph.dtype import int32
 from rushlight.graph.node import Node, Origin
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import broadcast, describe, fail
 from rushlight.ops.linalg.checks import (
     batched,
@@ -48,6 +49,7 @@ class Cholesky(Operation):
 _CHOLESKY_EX = named("linalg_cholesky_ex", "L info")
 
 
+@in_float32
 def cholesky(input: Tensor, *, upper: bool = False, out: Any = None) -> Tensor:
     """The lower factor L with L Lᴴ = input, or the upper one with Uᴴ U = input.
 
@@ -64,6 +66,7 @@ def cholesky(input: Tensor, *, upper: bool = False, out: Any = None) -> Tensor:
     return _factor(check_square(name, input, out), upper, name, origin(name))[0]
 
 
+@in_float32
 def cholesky_ex(
     input: Tensor, *, upper: bool = False, check_errors: bool = False, out: Any = None
 ) -> Any:
@@ -84,6 +87,7 @@ def _factor(matrix: Tensor, upper: bool, checks: str, place: Origin | None) -> t
     return factor.mH if upper else factor, info
 
 
+@in_float32
 def old_cholesky(input: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """The lower factor L with L Lᴴ = input, or the upper one; `linalg.cholesky` is newer."""
     name = "cholesky"
@@ -111,6 +115,7 @@ class CholeskySolve(Operation):
         return of_b, -((product + product.mH) @ factor)
 
 
+@in_float32
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """X with A @ X = B, of the Cholesky factor L of A: A = L Lᴴ, or Lᴴ L with `upper`.
 
@@ -137,6 +142,7 @@ def _check_rows(name: str, b: Tensor, factor: Tensor) -> None:
         fail(RuntimeError, name, words, f"{order} rows", describe(b))
 
 
+@in_float32
 def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Any = None) -> Tensor:
     """The inverse of A, of the Cholesky factor L of A: A = L Lᴴ, or Lᴴ L with `upper`.
 

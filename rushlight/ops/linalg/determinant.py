@@ -10,6 +10,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import linalg as p
 from rushlight.graph.dtype import complex64, float32, float64
 from rushlight.graph.node import Node
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.compare import where
 from rushlight.ops.complex import conj
 from rushlight.ops.linalg.checks import check_square
@@ -75,6 +76,7 @@ _SLOGDET = named("slogdet", "sign logabsdet")
 _LINALG_SLOGDET = named("linalg_slogdet", "sign logabsdet")
 
 
+@in_float32
 def det(A: Tensor, *, out: Any = None) -> Tensor:
     """The determinants of (*, n, n) matrices; RuntimeError for other shapes.
 
@@ -85,6 +87,7 @@ def det(A: Tensor, *, out: Any = None) -> Tensor:
     return Determinant.apply((check_square("linalg.det", A, out),))
 
 
+@in_float32
 def slogdet(A: Tensor, *, out: Any = None) -> Any:
     """(sign, logabsdet): the determinant is sign * exp(logabsdet), which may be out of range.
 
@@ -97,6 +100,7 @@ def slogdet(A: Tensor, *, out: Any = None) -> Any:
     return _LINALG_SLOGDET(*LogDeterminant.apply((check_square("linalg.slogdet", A, out),)))
 
 
+@in_float32
 def old_slogdet(input: Tensor) -> Any:
     """(sign, logabsdet) as `linalg.slogdet`."""
     return _SLOGDET(*LogDeterminant.apply((check_square("slogdet", input),)))
@@ -107,6 +111,7 @@ def old_det(input: Tensor) -> Tensor:
     return det(input)
 
 
+@in_float32
 def logdet(input: Tensor) -> Tensor:
     """The logarithm of the determinant: minus infinity where it is 0, NaN where it is negative.
 

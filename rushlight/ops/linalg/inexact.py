@@ -9,6 +9,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import linalg as p
 from rushlight.graph.dtype import int64
 from rushlight.graph.node import Node, Origin
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_tensor, describe, fail
 from rushlight.ops.compare import maximum, where
 from rushlight.ops.linalg.checks import (
@@ -81,6 +82,7 @@ def _tolerance(name: str, argument: str, value: float | Tensor, like: Tensor) ->
     return value.detach().to(like._spec.dtype)
 
 
+@in_float32
 def pinv(
     input: Tensor,
     rcond: Tolerance = None,
@@ -113,11 +115,13 @@ def pseudo_inverse(
     return PseudoInverse.apply((a, *tolerances), bool(hermitian), origin(name))
 
 
+@in_float32
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """The pseudo-inverses of matrices; singular values below rcond * the largest count as 0."""
     return pseudo_inverse("pinverse", check_matrix("pinverse", input), 0.0, rcond)
 
 
+@in_float32
 def matrix_rank(
     input: Tensor,
     tol: Tolerance = None,
@@ -173,6 +177,7 @@ _LSTSQ = named("linalg_lstsq", "solution residuals rank singular_values")
 _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
+@in_float32
 def lstsq(
     input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None
 ) -> Any:

@@ -9,6 +9,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import linalg as p
 from rushlight.graph.dtype import int32, int64
 from rushlight.graph.node import Node
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import describe, fail
 from rushlight.ops.linalg.checks import check_square, check_system
 from rushlight.ops.results import named
@@ -38,6 +39,7 @@ _FACTOR = named("linalg_ldl_factor", "LD pivots")
 _FACTOR_EX = named("linalg_ldl_factor_ex", "LD pivots info")
 
 
+@in_float32
 def ldl_factor(input: Tensor, *, hermitian: bool = False, out: Any = None) -> Any:
     """(LD, pivots): a compact form of P L D Lᵀ Pᵀ = input, by Bunch and Kaufman's pivoting.
 
@@ -54,6 +56,7 @@ def ldl_factor(input: Tensor, *, hermitian: bool = False, out: Any = None) -> An
     return _FACTOR(*LDLFactor.apply((input,), bool(hermitian))[:2])
 
 
+@in_float32
 def ldl_factor_ex(
     input: Tensor, *, hermitian: bool = False, check_errors: bool = False, out: Any = None
 ) -> Any:
@@ -62,6 +65,7 @@ def ldl_factor_ex(
     return _FACTOR_EX(*LDLFactor.apply((input,), bool(hermitian)))
 
 
+@in_float32
 def ldl_solve(
     LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False, out: Any = None
 ) -> Tensor:

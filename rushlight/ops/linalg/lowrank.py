@@ -6,6 +6,7 @@ Halko, Martinsson and Tropp 2009, "Finding structure with randomness", algorithm
 from __future__ import annotations
 
 from rushlight.graph.dtype import complex64, float32, float64
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import describe
 from rushlight.ops.complex import complex as complex_of
 from rushlight.ops.linalg.checks import check_matrix
@@ -32,6 +33,7 @@ def _random(a: Tensor, columns: int) -> Tensor:
     return complex_of(randn(shape, dtype=part), randn(shape, dtype=part))
 
 
+@in_float32
 def svd_lowrank(
     A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,6 +56,7 @@ def svd_lowrank(
     return (right, values, left) if wide else (left, values, right)
 
 
+@in_float32
 def pca_lowrank(
     A: Tensor, q: int | None = None, center: bool = True, niter: int = 2
 ) -> tuple[Tensor, Tensor, Tensor]:

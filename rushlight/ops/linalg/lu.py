@@ -9,6 +9,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import linalg as p
 from rushlight.graph.dtype import int32, int64
 from rushlight.graph.node import Node, Origin
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import broadcast, describe, fail
 from rushlight.ops.join import cat
 from rushlight.ops.linalg.checks import (
@@ -83,6 +84,7 @@ _LU = named("linalg_lu", "P L U")
 _UNPACK = named("lu_unpack", "P L U")
 
 
+@in_float32
 def lu_factor(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
     """(LU, pivots): L below the diagonal of LU, U on and above it, and the swaps of rows.
 
@@ -101,6 +103,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
     return _FACTOR(*LUFactor.apply((A,), pivot, name, origin(name))[:2])
 
 
+@in_float32
 def lu_factor_ex(
     A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: Any = None
 ) -> Any:
@@ -111,6 +114,7 @@ def lu_factor_ex(
     return _FACTOR_EX(*LUFactor.apply((A,), pivot, *checks))
 
 
+@in_float32
 def lu(A: Tensor, *, pivot: bool = True, out: Any = None) -> Any:
     """(P, L, U) with A = P @ L @ U: P of shape (*, m, m), L (*, m, k), U (*, k, n).
 
@@ -158,6 +162,7 @@ def _unpacked(packed: Tensor, pivots: Tensor, data: bool, swaps: bool) -> tuple:
     return swapped, lower, upper
 
 
+@in_float32
 def lu_solve(
     LU: Tensor,
     pivots: Tensor,
@@ -201,6 +206,7 @@ def _solved(packed: Tensor, pivots: Tensor, b: Tensor, adjoint: bool) -> Tensor:
     return under(packed, half, upper=True)
 
 
+@in_float32
 def old_lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> tuple:
     """(LU, pivots), and info with `get_infos`; `linalg.lu_factor` is newer."""
     check_matrix("lu", A, out)
@@ -209,6 +215,7 @@ def old_lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = No
     return (packed, pivots, info) if get_infos else (packed, pivots)
 
 
+@in_float32
 def old_lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Any = None) -> Tensor:
     """X with A @ X = b, of what `lu` gave of A; `linalg.lu_solve` is newer."""
     check_square("lu_solve", LU_data, out, "LU_data")

@@ -7,6 +7,7 @@ from typing import Any
 
 from rushlight.dtypes import as_dtype
 from rushlight.graph.dtype import DType
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_axes, check_axis, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.linalg.checks import check_matrix, check_numbers, check_square
@@ -50,6 +51,7 @@ def vector_norm(
     return norm_of_vectors(name, input, order, axes, keepdim, dtype)
 
 
+@in_float32
 @numpy_names
 def matrix_norm(
     input: Tensor,
@@ -173,6 +175,7 @@ def norm(
     return vector_norm(input, ord, axes, keepdim, **options)
 
 
+@in_float32
 def cond(input: Tensor, p: Order = None, *, out: Any = None) -> Tensor:
     """The condition number: the norm of a matrix times that of its inverse.
 

@@ -7,6 +7,7 @@ from typing import Any
 from rushlight.autograd.operation import Operation
 from rushlight.graph import linalg as p
 from rushlight.graph.node import Node
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import describe, fail
 from rushlight.ops.join import cat
 from rushlight.ops.linalg.checks import check_matrix, check_same_dtype, identity_like
@@ -84,6 +85,7 @@ _LINALG_QR, _QR = named("linalg_qr", "Q R"), named("qr", "Q R")
 _GEQRF = named("geqrf", "a tau")
 
 
+@in_float32
 def qr(A: Tensor, mode: str = "reduced", *, out: Any = None) -> Any:
     """(Q, R) with A = Q @ R, Q's columns orthonormal and R upper triangular.
 
@@ -106,11 +108,13 @@ def qr(A: Tensor, mode: str = "reduced", *, out: Any = None) -> Any:
     return _LINALG_QR(*QR.apply((A,), mode))
 
 
+@in_float32
 def old_qr(input: Tensor, some: bool = True, *, out: Any = None) -> Any:
     """(Q, R), reduced with `some` and else complete; `linalg.qr` is newer."""
     return _QR(*qr(input, "reduced" if some else "complete", out=out))
 
 
+@in_float32
 def geqrf(input: Tensor, *, out: Any = None) -> Any:
     """(a, tau): R on and above a's diagonal, below it reflectors whose product is Q.
 
@@ -119,6 +123,7 @@ def geqrf(input: Tensor, *, out: Any = None) -> Any:
     return _GEQRF(*Reflectors.apply((check_matrix("geqrf", input, out),)))
 
 
+@in_float32
 def householder_product(input: Tensor, tau: Tensor, *, out: Any = None) -> Tensor:
     """The first n columns of H₁ H₂ ... H_k, where Hᵢ = I - tauᵢ vᵢ vᵢᴴ, for (*, m, n) input.
 
@@ -173,6 +178,7 @@ def orgqr(input: Tensor, tau: Tensor) -> Tensor:
     return householder_product(input, tau)
 
 
+@in_float32
 def ormqr(
     input: Tensor,
     tau: Tensor,

@@ -7,6 +7,7 @@ from typing import Any
 from rushlight.autograd.operation import Operation
 from rushlight.graph import linalg as p
 from rushlight.graph.node import Node, Origin
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import fail
 from rushlight.ops.linalg.checks import check_matrix, identity_like, is_differentiated
 from rushlight.ops.linalg.determinant import real_part
@@ -85,6 +86,7 @@ class SingularValues(Operation):
 _LINALG_SVD, _SVD = named("linalg_svd", "U S Vh"), named("svd", "U S V")
 
 
+@in_float32
 def svd(
     A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: Any = None
 ) -> Any:
@@ -111,6 +113,7 @@ def _check_driver(name: str, driver: str | None) -> None:
         fail(RuntimeError, name, f"{words}cuSOLVER backend.", "driver=None", repr(driver))
 
 
+@in_float32
 def svdvals(A: Tensor, *, driver: str | None = None, out: Any = None) -> Tensor:
     """The singular values of (*, m, n) matrices, descending; they have gradients everywhere.
 
@@ -131,6 +134,7 @@ def values_of(a: Tensor, name: str) -> Tensor:
     return SingularValues.apply((a,), origin(name))
 
 
+@in_float32
 def old_svd(input: Tensor, some: bool = True, compute_uv: bool = True, *, out: Any = None) -> Any:
     """(U, S, V) with input = U @ diag(S) @ Vᴴ; `linalg.svd` is newer, and gives Vᴴ.
 

@@ -10,6 +10,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import linalg as p
 from rushlight.graph.dtype import int32
 from rushlight.graph.node import Node, Origin
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import check_axis, check_tensor, describe, fail
 from rushlight.ops.linalg.checks import check_same_dtype, check_square, check_system
 from rushlight.ops.options import check_options
@@ -57,6 +58,7 @@ _SOLVE_EX = named("linalg_solve_ex", "result info")
 _INV_EX = named("linalg_inv_ex", "inverse info")
 
 
+@in_float32
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Any = None) -> Tensor:
     """X with A @ X = B, or X @ A = B if not `left`; A is (*, n, n), B (*, n, k) or (*, n).
 
@@ -71,6 +73,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Any = None) -> Tensor
     return solved("linalg.solve", A, B, left, True)[0]
 
 
+@in_float32
 def solve_ex(
     A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: Any = None
 ) -> Any:
@@ -111,6 +114,7 @@ def is_vectors(name: str, a: Tensor, b: Any) -> bool:
     return len(shape) == 1 or (rank - 1 == len(shape) and shape == a._spec.shape[:-1])
 
 
+@in_float32
 def inv(A: Tensor, *, out: Any = None) -> Tensor:
     """The inverses of (*, n, n) matrices; LinAlgError, when it is computed, if one is singular.
 
@@ -129,6 +133,7 @@ def inverse_of(a: Tensor, name: str = "linalg.inv") -> Tensor:
     return Inverse.apply((a,), name, origin(name))[0]
 
 
+@in_float32
 def inv_ex(A: Tensor, *, check_errors: bool = False, out: Any = None) -> Any:
     """(inverse, info) as `inv`; info is 0, or the place of the first zero pivot.
 
@@ -148,6 +153,7 @@ def inverse(input: Tensor, *, out: Any = None) -> Tensor:
     return inv(input, out=out)
 
 
+@in_float32
 def tensorinv(input: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
     """The inverse for `tensordot`: tensordot(result, input, ind) is the identity.
 
@@ -173,6 +179,7 @@ def tensorinv(input: Tensor, ind: int = 2, *, out: Any = None) -> Tensor:
     return inverse_of(matrix, name).reshape((*shape[ind:], *shape[:ind]))
 
 
+@in_float32
 def tensorsolve(input: Tensor, other: Tensor, dims: Any = None, *, out: Any = None) -> Tensor:
     """X with tensordot(input, X, X.ndim) = other; `dims` of input are moved to its end first.
 

@@ -7,6 +7,7 @@ from typing import Any
 from rushlight.autograd.operation import Operation
 from rushlight.graph import linalg as p
 from rushlight.graph.node import Node, Origin
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.check import fail
 from rushlight.ops.linalg.checks import check_square, identity_like, is_differentiated
 from rushlight.ops.linalg.determinant import real_part
@@ -102,6 +103,7 @@ _EIG = named("linalg_eig", "eigenvalues eigenvectors")
 _EIGH = named("linalg_eigh", "eigenvalues eigenvectors")
 
 
+@in_float32
 def eigh(input: Tensor, UPLO: str = "L", *, out: Any = None) -> Any:
     """(eigenvalues, eigenvectors) of symmetric (Hermitian) (*, n, n) matrices.
 
@@ -118,6 +120,7 @@ def eigh(input: Tensor, UPLO: str = "L", *, out: Any = None) -> Any:
     return _EIGH(*Eigh.apply((input,), _triangle(name, UPLO), origin(name)))
 
 
+@in_float32
 def eigvalsh(input: Tensor, UPLO: str = "L", *, out: Any = None) -> Tensor:
     """The eigenvalues of symmetric (Hermitian) matrices, ascending.
 
@@ -140,6 +143,7 @@ def _triangle(name: str, triangle: str) -> str:
     return triangle.upper()
 
 
+@in_float32
 def eig(input: Tensor, *, out: Any = None) -> Any:
     """(eigenvalues, eigenvectors) of square matrices, both complex, in no special order.
 
@@ -154,6 +158,7 @@ def eig(input: Tensor, *, out: Any = None) -> Any:
     return _EIG(*Eig.apply((check_square(name, input, out),), origin(name)))
 
 
+@in_float32
 def eigvals(input: Tensor, *, out: Any = None) -> Tensor:
     """The eigenvalues of square matrices, complex, in no special order.
 

@@ -7,6 +7,7 @@ from typing import Any
 from rushlight.autograd.operation import Operation
 from rushlight.graph import linalg as p
 from rushlight.graph.node import Node
+from rushlight.ops.autocast import in_float32
 from rushlight.ops.linalg.checks import check_system
 from rushlight.ops.results import named, shown_as
 from rushlight.tensor import Tensor
@@ -41,6 +42,7 @@ def over(b: Tensor, a: Tensor, upper: bool, unit: bool = False) -> Tensor:
     return under(a.mT, b.mT, not upper, unit).mT
 
 
+@in_float32
 def solve_triangular(
     input: Tensor,
     B: Tensor,
@@ -72,6 +74,7 @@ def _swapped(a: Tensor, b: Tensor, upper: bool, unit: bool) -> Tensor:
 _TRIANGULAR_SOLVE = named("triangular_solve", "solution cloned_coefficient")
 
 
+@in_float32
 def triangular_solve(
     b: Tensor,
     A: Tensor,

@@ -229,3 +229,23 @@ def test_derivatives_that_are_not_there_say_so(mode):
         linalg.qr(a, mode).R.sum().backward()
     with pytest.raises(NotImplementedError, match="derivative"):
         rl.geqrf(a).a.sum().backward()
+
+
+IN_FLOAT32 = {
+    "inv": linalg.inv,
+    "solve": lambda a: linalg.solve(a, a),
+    "det": linalg.det,
+    "qr": lambda a: linalg.qr(a).Q,
+    "householder_product": lambda a: linalg.householder_product(a, a[0]),
+    "pinv": linalg.pinv,
+    "matrix_norm": lambda a: linalg.matrix_norm(a, "nuc"),
+}
+
+
+@pytest.mark.parametrize("name", IN_FLOAT32)
+def test_autocast_computes_in_float32(name):
+    a = rl.tensor(SQUARE[0]).bfloat16()
+    with rl.autocast("cpu", dtype=rl.bfloat16):
+        found = IN_FLOAT32[name](a)
+    assert found.dtype is rl.float32
+    np.testing.assert_array_equal(array_of(found), array_of(IN_FLOAT32[name](a.float())))
