@@ -88,7 +88,10 @@ class Builders:
             return self._table[name]
         if name.startswith("torch.") and name.endswith("Storage"):
             raise Refused(f"numbers of the kind {name}, which Rushlight lacks.")
-        raise Refused(f"it asks for {name}, which is neither a tensor nor a plain value.")
+        raise Refused(
+            f"it asks for {name}, which is neither a tensor nor a plain value. The program that "
+            "wrote it can save the state_dict() of a module, or the numbers of an object, instead."
+        )
 
     def build(self, made: Any, state: Any) -> None:
         """Give a value its state: what a dict of weights, a dtype or an array still lacks."""

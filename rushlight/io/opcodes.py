@@ -23,6 +23,7 @@ from rushlight.io.plain import check_key, show
 
 _CONTAINER, _SET, _LONGEST_NAME, _LONGEST_NUMBER = 100, 250, 256, 1024
 _PROTOCOLS = range(2, 6)
+_TOO_SHORT = "its pickle ends in the middle."
 
 
 class Interpreter:
@@ -50,7 +51,7 @@ class Interpreter:
         """The value of the pickle that begins at `start`; afterwards `at` is where it ends."""
         self.at = start
         self._stack, self._below, self._memo = [], [], {}
-        while (opcode := self._take(1)[0]) != _STOP:
+        while (opcode := self._opcode()) != _STOP:
             way = _WAYS.get(opcode)
             if way is None:
                 raise _unknown(opcode)
@@ -64,12 +65,21 @@ class Interpreter:
     def _take(self, length: int) -> bytes:
         found = self._data[self.at : self.at + length]
         if len(found) < length:
-            raise Damaged("its pickle ends in the middle.")
+            raise Damaged(_TOO_SHORT)
         self.at += length
         return found
 
+    def _opcode(self) -> int:
+        if self.at >= len(self._data):
+            raise Damaged(_TOO_SHORT)
+        self.at += 1
+        return self._data[self.at - 1]
+
     def _number(self, form: struct.Struct) -> Any:
-        return form.unpack(self._take(form.size))[0]
+        if self.at + form.size > len(self._data):
+            raise Damaged(_TOO_SHORT)
+        self.at += form.size
+        return form.unpack_from(self._data, self.at - form.size)[0]
 
     def _pop(self) -> Any:
         if not self._stack:

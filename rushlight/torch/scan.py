@@ -31,17 +31,23 @@ def find_missing(path: str) -> list[Missing]:
     Names within `try: ... except ImportError` (or AttributeError, RuntimeError, Exception) and
     below an `if` that asks `hasattr` or `is_available` are the program's own business.
     """
-    folder, done, found = os.path.dirname(os.path.abspath(path)), set(), []
-    work = [os.path.abspath(path)]
+    folder, found = os.path.dirname(os.path.abspath(path)), []
+    work, done = [os.path.abspath(path)], set()
     while work:
         file = work.pop()
         if file in done:
             continue
         done.add(file)
         with open(file, "rb") as source:
-            reader = _Reader(source.read(), file)
+            text = source.read()
+        try:
+            reader = _Reader(text, file)
+        except (SyntaxError, ValueError):
+            continue  # importing it says what is wrong with it
         found += reader.missing()
-        work += [place for name in reader.imported for place in _beside(folder, name)]
+        for level, name in reader.imported:
+            start = folder if not level else os.path.join(file, *[os.pardir] * level)
+            work += _beside(os.path.normpath(start), name)
     return found
 
 
@@ -65,7 +71,7 @@ class _Reader(ast.NodeVisitor):
         self._modules: dict[str, str] = {}
         self._uses: list[tuple[str, int]] = []
         self._careful = 0
-        self.imported: list[str] = []
+        self.imported: list[tuple[int, str]] = []  # from how far up, and the module
         tree = ast.parse(source, file)
         self._collect(tree)
         self.visit(tree)
@@ -84,13 +90,14 @@ class _Reader(ast.NodeVisitor):
                 for alias in node.names:
                     known = alias.name if alias.asname else alias.name.partition(".")[0]
                     self._learn(alias.asname or known, known)
-                    self.imported.append(alias.name)
+                    self.imported.append((0, alias.name))
             elif isinstance(node, ast.ImportFrom):
                 module = node.module or ""
                 for alias in node.names:
                     if not node.level:
                         self._learn(alias.asname or alias.name, f"{module}.{alias.name}")
-                    self.imported += [module, f"{module}.{alias.name}".lstrip(".")]
+                    within = f"{module}.{alias.name}".lstrip(".")
+                    self.imported += [(node.level, name) for name in (module, within) if name]
         for node in ast.walk(tree):
             for name in _bound(node):
                 self._modules.pop(name, None)  # it means something else somewhere

@@ -193,9 +193,15 @@ def test_modules_beside_the_program_are_read_too(tmp_path):
     (tmp_path / "helper.py").write_text("import torch\n\ntorch.nonesuch\n")
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").write_text("")
-    (tmp_path / "package" / "part.py").write_text("from torch import other\nimport helper\n")
+    part = "from torch import other\nimport helper\nfrom . import near\nfrom .far.deep import x\n"
+    (tmp_path / "package" / "part.py").write_text(part)
+    (tmp_path / "package" / "near.py").write_text("import torch\n\n\ntorch.nearby\n")
+    (tmp_path / "package" / "far").mkdir()
+    (tmp_path / "package" / "far" / "deep.py").write_text("from ..odd import x\n")
+    (tmp_path / "package" / "odd.py").write_text("print 'an old program'\n")
     found = find_missing(str(tmp_path / "main.py"))
-    assert [(m.name, m.line) for m in sorted(found)] == [("torch.nonesuch", 3), ("torch.other", 1)]
+    names = [("torch.nearby", 4), ("torch.nonesuch", 3), ("torch.other", 1)]
+    assert [(m.name, m.line) for m in sorted(found)] == names
 
 
 def test_the_report_lists_each_name_once():
