@@ -21,7 +21,7 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from .worker import get_worker_info
+from .workers.info import get_worker_info
 
 __all__ = [
     "BatchSampler",

@@ -144,3 +144,16 @@ def seeding(generator: Any = None) -> tuple[int, int]:
     if hasattr(generator, "integers"):
         return 0, id(generator)
     return _registry.seeding(generator)
+
+
+def tensor_type() -> type:
+    """The registered type."""
+    return _registry.kind
+
+
+def plain_array(tensor: Any) -> np.ndarray | None:
+    """A tensor's numbers, if they and their dtype are all that it is; else None."""
+    array = _registry.to_array(tensor)
+    name = getattr(tensor.dtype, "name", None)
+    plain = name == array.dtype.name and not getattr(tensor, "requires_grad", False)
+    return array if plain else None

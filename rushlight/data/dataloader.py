@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from . import arrays
+from .ahead import AheadIterator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import STREAM, MapFetcher, StreamFetcher
@@ -13,6 +14,8 @@ from .order import OrderState, batch_count
 from .progress import Passes, as_dict, from_dict
 from .randomness import Source
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, innermost
+from .workers.crew import Crew, Job
+from .workers.threads import ThreadCrew
 
 Batch = TypeVar("Batch")
 FIXED = frozenset(
@@ -28,9 +31,15 @@ class DataLoader(Generic[Batch]):
     gives the indices and `batch_sampler` lists of them. `collate_fn` makes a batch of a list of
     samples (default: `default_collate`). `drop_last` leaves out a short last batch.
 
-    The options of worker processes and of pinned memory are checked and kept; batches are made
-    in the main process, whatever they say. Options that contradict each other are a ValueError,
-    of a wrong type a TypeError; `timeout` without workers is an AssertionError when iterated.
+    With `num_workers` batches are read ahead, `prefetch_factor` (2) by each worker: by threads, or
+    by processes with `worker_type="process"`; which batches they are does not depend on it.
+    `persistent_workers` serve all passes, `worker_init_fn(number)` runs first in each, `timeout`
+    says how many seconds to wait for a batch before a RuntimeError tells where the workers are.
+    With `in_order=False` a batch that is ready comes first. `pin_memory` changes nothing.
+
+    Options that contradict each other are a ValueError, of a wrong type a TypeError; `timeout`
+    without workers is an AssertionError when iterated. An error in a worker is raised here with
+    its own type, where it can travel, and with notes of where it arose.
 
     >>> for batch in DataLoader([1, 2, 3, 4, 5], batch_size=2):
     ...     print(batch.tolist())
@@ -61,8 +70,10 @@ class DataLoader(Generic[Batch]):
         persistent_workers: bool = False,
         pin_memory_device: str = "",
         in_order: bool = True,
+        worker_type: str = "thread",
     ):
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _check_worker_type(worker_type)
         _check_callable("collate_fn", collate_fn)
         _check_callable("worker_init_fn", worker_init_fn)
         if isinstance(dataset, IterableDataset):
@@ -77,6 +88,7 @@ class DataLoader(Generic[Batch]):
         self.worker_init_fn = worker_init_fn
         self.multiprocessing_context = multiprocessing_context
         self.in_order = in_order
+        self.worker_type = worker_type
         self.generator = generator
         self.persistent_workers = persistent_workers
         if sampler is None:
@@ -93,7 +105,9 @@ class DataLoader(Generic[Batch]):
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self._passes = Passes(self._index_sampler)
-        self._latest: DataLoaderIterator | None = None
+        self._latest: DataLoaderIterator | AheadIterator | None = None
+        self._crew: Crew | None = None
+        self._begun = 0
         self._resumed: dict[str, Any] | None = None
         self._initialized = True
 
@@ -113,10 +127,39 @@ class DataLoader(Generic[Batch]):
     def multiprocessing_context(self, context: Any) -> None:
         self._multiprocessing_context = _checked_context(context, self.num_workers)
 
-    def __iter__(self) -> DataLoaderIterator[Batch]:
-        self._latest = DataLoaderIterator(self, self._passes.begin(), self._resumed)
+    def __iter__(self) -> DataLoaderIterator[Batch] | AheadIterator:
+        if self.timeout != 0 and self.num_workers == 0:
+            raise AssertionError(
+                f"timeout={self.timeout} needs worker processes; set num_workers > 0"
+            )
+        state, resumed = self._passes.begin(), self._resumed
         self._resumed = None
+        if self.num_workers == 0:
+            self._latest = DataLoaderIterator(self, state, resumed)
+        else:
+            self._latest = AheadIterator(self, self._hired(state.seed), state, resumed)
         return self._latest
+
+    def _hired(self, seed: int) -> Crew:
+        """The workers of a pass; persistent ones serve all passes."""
+        if self._crew is not None:
+            return self._crew
+        batched = self.batch_sampler is not None
+        job = Job(self.dataset, self.collate_fn, batched, self.drop_last, self.worker_init_fn)
+        if self.worker_type == "thread":
+            crew: Crew = ThreadCrew(job, self.num_workers, seed)
+        else:
+            from .workers.processes import ProcessCrew
+
+            slots = self.num_workers * self.prefetch_factor + 2
+            crew = ProcessCrew(job, self.num_workers, seed, self.multiprocessing_context, slots)
+        if self.persistent_workers:
+            self._crew = crew
+        return crew
+
+    def _next_pass(self) -> int:
+        self._begun += 1
+        return self._begun
 
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
@@ -173,6 +216,8 @@ class DataLoader(Generic[Batch]):
             "batch_size": getattr(sampler, "batch_size", self.batch_size),
             "drop_last": getattr(sampler, "drop_last", self.drop_last),
         }
+        if isinstance(self.dataset, IterableDataset):
+            found["num_workers"] = self.num_workers
         return {name: value for name, value in found.items() if value is not None}
 
     def _fetcher(self, source: Source, resumed: dict[str, Any] | None) -> Any:
@@ -196,10 +241,6 @@ class DataLoaderIterator(Iterator[Batch]):
         state: OrderState,
         resumed: dict[str, Any] | None = None,
     ):
-        if loader.timeout != 0 and loader.num_workers == 0:
-            raise AssertionError(
-                f"timeout={loader.timeout} needs worker processes; set num_workers > 0"
-            )
         self.state = state
         self.ended = False
         self._index_sampler = loader._index_sampler
@@ -271,6 +312,11 @@ def _check_workers(
         raise ValueError("prefetch_factor option should be non-negative")
     if persistent_workers and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _check_worker_type(worker_type: str) -> None:
+    if worker_type not in ("thread", "process"):
+        raise ValueError(f'worker_type should be "thread" or "process", but got {worker_type!r}')
 
 
 def _check_callable(name: str, value: Any) -> None:

@@ -11,7 +11,7 @@ from .dataset import read_many
 from .located import Located, describe
 from .randomness import Source, drawing_from
 
-STREAM = ("dataset", "read")
+STREAM = ("dataset", "read", "workers", "turn")
 """What a stream adds to the state of its loader."""
 
 
@@ -109,7 +109,7 @@ class StreamFetcher:
     def __call__(self, number: int, index: Any) -> Any:
         """The next batch, or the next sample; StopIteration at the end of the stream."""
         wanted = len(index) if self.batched else 1
-        with self._drawing(("stream", number)):
+        with self._drawing(("stream", self.count)):
             samples = [] if self.ended else self._read(wanted)
             # An iterator that has ended once is not asked again: some would start anew.
             self.ended = len(samples) < wanted

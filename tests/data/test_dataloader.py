@@ -178,7 +178,7 @@ def test_a_stream_that_has_ended_is_not_asked_again():
     assert batches(Restless(), batch_size=4) == [[1, 2]]
 
 
-def test_no_worker_in_the_main_process():
+def test_no_worker_without_workers():
     class Asks(Dataset):
         def __len__(self):
             return 1
@@ -186,7 +186,7 @@ def test_no_worker_in_the_main_process():
         def __getitem__(self, index):
             return get_worker_info() is None
 
-    assert batches(Asks(), num_workers=2) == [[True]]
+    assert batches(Asks()) == [[True]]
 
 
 # Faults: the error keeps its type and says where it arose.

@@ -1,0 +1,136 @@
+"""A pass whose batches workers read ahead of the loop that asks for them."""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from . import arrays
+from .dataset import IterableDataset
+from .order import OrderState
+from .workers.crew import Crew, Outcome, Pass, Task
+
+PATIENCE = 60.0
+"""Seconds of waiting after which a loader without a timeout says where its workers are."""
+
+
+class AheadIterator(Iterator[Any]):
+    """One pass over a DataLoader with workers.
+
+    Batch k is read by worker k modulo their number; it holds the same whoever reads it.  A stream's
+    batches come from its workers in turn, until each has ended.
+    """
+
+    def __init__(self, loader: Any, crew: Crew, state: OrderState, resumed: dict | None):
+        self.state = state
+        self.ended = False
+        self.crew = crew
+        self._loader = loader
+        self._is_stream = isinstance(loader.dataset, IterableDataset)
+        self._indices = loader._passes.indices(state)
+        self._given = state.position
+        self._awaited: deque[tuple[int, int]] = deque()
+        self._finished: dict[int, Outcome] = {}
+        self._active = [True] * crew.size
+        self._states = list((resumed or {}).get("workers") or [{}] * crew.size)
+        crew.begin(self._opened(loader._next_pass(), resumed))
+        turn = (resumed or {}).get("turn", state.position) % crew.size
+        for i in range(crew.size * loader.prefetch_factor):
+            self._give((turn + i) % crew.size)
+        if self._is_stream and resumed is None and state.position:
+            self._skip(state.position)
+
+    def _opened(self, number: int, resumed: dict | None) -> Pass:
+        states = tuple(each or None for each in self._states) if resumed else ()
+        return Pass(number, self.state.seed, self.state.epoch, states)
+
+    def _give(self, worker: int) -> None:
+        """Let a worker read the next batch, if there is one and the worker goes on."""
+        if not self._active[worker]:
+            return
+        try:
+            index = next(self._indices)
+        except StopIteration:
+            return
+        task = Task(self._given, index)
+        self._awaited.append((task.number, worker))
+        self._given += 1
+        self.crew.give(worker, task)
+
+    def __next__(self) -> Any:
+        arrays.batch_drawn()
+        try:
+            outcome = self._next_outcome()
+        except KeyboardInterrupt:
+            self.close()
+            raise
+        self._give(outcome.worker)
+        if outcome.error is None:
+            self._states[outcome.worker] = outcome.state
+        self.state = self.state.advance()
+        return outcome.result()
+
+    def _next_outcome(self) -> Outcome:
+        while self._awaited:
+            outcome = self._wait()
+            if not outcome.ended:
+                return outcome
+            self._active[outcome.worker] = False
+        self._end()
+        raise StopIteration
+
+    def _wait(self) -> Outcome:
+        """The outcome of the batch that is due; without an order, of any."""
+        while True:
+            due = self._awaited[0][0] if self._loader.in_order else next(iter(self._finished), None)
+            if due in self._finished:
+                outcome = self._finished.pop(due)
+                self._awaited.remove((due, outcome.worker))
+                return outcome
+            for outcome in self._receive():
+                self._finished[outcome.number] = outcome
+
+    def _receive(self) -> list[Outcome]:
+        timeout = self._loader.timeout
+        found = self.crew.receive(timeout or PATIENCE)
+        if found:
+            return found
+        number, worker = self._awaited[0]
+        where = f"batch {number} from worker {worker}\n{self.crew.doing()}"
+        if timeout:
+            raise RuntimeError(f"DataLoader timed out after {timeout} seconds, waiting for {where}")
+        warnings.warn(f"waiting for {PATIENCE:.0f} seconds for {where}", stacklevel=4)
+        return self.crew.receive(None)
+
+    def _skip(self, batches: int) -> None:
+        name = type(self._loader.dataset).__name__
+        warnings.warn(
+            f"{name} has no state_dict: {batches} batches are read again and dropped. Give it "
+            "state_dict() and load_state_dict(state) to go on at once.",
+            stacklevel=4,
+        )
+        for _ in range(batches):
+            self._give(self._next_outcome().worker)
+
+    def _end(self) -> None:
+        self.ended = True
+        if not self._loader.persistent_workers:
+            self.crew.close()
+
+    def close(self) -> None:
+        """End the workers; the pass cannot go on."""
+        self._awaited.clear()
+        self._loader._crew = None
+        self.crew.close()
+
+    def __len__(self) -> int:
+        return len(self._loader._index_sampler)
+
+    def stream_state(self) -> dict[str, Any]:
+        """Where the stream of each worker stood at the batch given last."""
+        if not self._is_stream or not any(self._states):
+            return {}
+        turn = self._awaited[0][1] if self._awaited else 0
+        return {"workers": list(self._states), "turn": turn}

@@ -1,0 +1,74 @@
+"""A program that loads with worker processes: python program.py PART."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from rushlight.data import DataLoader, Dataset
+
+
+class Slow(Dataset):
+    def __len__(self):
+        return 1000
+
+    def __getitem__(self, index):
+        time.sleep(0.01)
+        return os.getpid()
+
+
+class Modules(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        import numpy as np
+
+        import rushlight as rl
+
+        made = rl.ones(3).exp().sum()
+        heavy = ("llvmlite", "rushlight.engines.cpu", "rushlight.nn", "rushlight.optim", "torch")
+        return np.array([name in sys.modules for name in heavy] + [made.item() > 8])
+
+
+def say(*words):
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
+def passing(dataset=None):
+    loader = DataLoader(dataset or Slow(), 4, num_workers=2, worker_type="process")
+    return iter(loader)
+
+
+def modules():
+    say(next(passing(Modules())).tolist())
+
+
+def exits():
+    it = passing()
+    say(*{p for _ in range(2) for p in next(it).tolist()})
+
+
+def interrupted():
+    it = passing()
+    say(*{p for _ in range(2) for p in next(it).tolist()})
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    start = time.monotonic()
+    try:
+        for _ in it:
+            pass
+    except KeyboardInterrupt:
+        say("interrupted", time.monotonic() - start < 1.2)
+    say("again", len(next(passing()).tolist()))
+
+
+def killed():
+    it = passing()
+    say(*{p for _ in range(2) for p in next(it).tolist()})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
