@@ -55,7 +55,7 @@ class ProcessCrew(Crew):
     def __init__(self, job: Job, size: int, seed: int, context: Any = None, slots: int = 4):
         self.job, self.size, self.seed, self._slots = job, size, seed, slots
         self._context = context or _default_context()
-        self._pass: Pass | None = None
+        self._pass = Pass(-1, 0, 0)
         self._ring: Ring | None = None
         self._files: list[SharedFile] = []
         self._parcel = self._make_parcel()
