@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from rushlight.autograd.node import GradNode
 from rushlight.autograd.operation import caller
-from rushlight.tensor import Tensor, modes
+from rushlight.graph.batched import all_samples
+from rushlight.tensor import Tensor, modes, node_of, wrap
 
 _NO_ORIGIN = (
     "No forward pass information available. Enable detect anomaly during forward pass for more "
@@ -103,6 +104,8 @@ def watched(node: GradNode, run: Callable[[tuple], tuple]) -> Callable[[tuple], 
 
 def _find_nan(results: tuple) -> int | None:
     for position, grad in enumerate(results):
-        if isinstance(grad, Tensor) and bool((grad != grad).any()):
-            return position
+        if isinstance(grad, Tensor):
+            every = wrap(all_samples(node_of(grad)))
+            if bool((every != every).any()):
+                return position
     return None

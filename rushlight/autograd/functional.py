@@ -80,7 +80,8 @@ def jacobian(
     """All derivatives of the outputs by the inputs: shape (*output.shape, *input.shape).
 
     Several outputs give a tuple for each, several inputs a tuple within.  One backward computes
-    the row of one output element; `vectorize` and `strategy` are accepted and change nothing.
+    the row of one output element, or with `vectorize` one backward those of all; `strategy` is
+    accepted and changes nothing.
 
     >>> import rushlight as rl
     >>> rl.autograd.functional.jacobian(lambda x: x * x, rl.tensor([1.0, 2.0]))
@@ -92,9 +93,15 @@ def jacobian(
             'Expected strategy to be either "forward-mode" or "reverse-mode".\n'
             f"Actual: {strategy!r}."
         )
+    if strict and vectorize:
+        raise RuntimeError(
+            "torch.autograd.functional.jacobian: `strict=True` and `vectorize=True` are not "
+            "supported together.\nExpected: one of them."
+        )
     with enable_grad():
         call = _Call("jacobian", func, inputs, create_graph, strict)
-        blocks = [call.rows(output) for output in call.outputs]
+        rows = call.rows_at_once if vectorize else call.rows
+        blocks = [rows(output) for output in call.outputs]
     found = tuple([call.result(block) for block in blocks])
     return found if call.outputs_in_tuple else found[0]
 
@@ -220,6 +227,19 @@ class _Call:
             _join(column, tensor, (*shape, *tensor.shape))
             for column, tensor in zip(columns, self.inputs, strict=True)
         ]
+
+    def rows_at_once(self, output: Tensor) -> list[Tensor]:
+        """The same by one backward for all rows."""
+        from rushlight.autograd.batch import map_rows
+        from rushlight.ops import FUNCTIONS
+
+        size, shape = output.numel(), tuple(output.shape)
+        basis = FUNCTIONS["eye"](size, dtype=output.dtype).reshape(size, *shape)
+        found = map_rows(
+            lambda starts: self.gradients([output], starts, self.create_graph), [basis]
+        )
+        pairs = zip(found, self.inputs, strict=True)
+        return [rows.reshape(*shape, *tuple(tensor.shape)) for rows, tensor in pairs]
 
     def result(self, tensors: Any, in_tuple: bool | None = None) -> Tensors:
         """Hand tensors to the user, in the form of the inputs or as said."""

@@ -56,6 +56,11 @@ def batched(value: Node, levels: Levels) -> Node:
     return Batched(value, levels) if levels else value
 
 
+def all_samples(node: Node) -> Node:
+    """The value with all of its samples."""
+    return node.value if type(node) is Batched else node
+
+
 def levels_of(node: Node) -> Levels:
     """The levels at which a value differs from sample to sample."""
     return node.levels if type(node) is Batched else ()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from rushlight.graph import movement as m
 from rushlight.graph import recorder
-from rushlight.graph.batched import Batched, Level, Levels, batched, levels_of, union
+from rushlight.graph.batched import Batched, Level, Levels, all_samples, batched, levels_of, union
 from rushlight.graph.contraction import contract
 from rushlight.graph.creation import iota, literal
 from rushlight.graph.dtype import bool_
@@ -35,7 +35,7 @@ def sizes_of(levels: Levels) -> tuple[int, ...]:
 def aligned(node: Node, levels: Levels) -> Node:
     """All samples of a value, with a leading dimension for each of these levels."""
     have = levels_of(node)
-    value = node.value if type(node) is Batched else node
+    value = all_samples(node)
     if have == levels:
         return value
     count = len(levels)
@@ -61,7 +61,7 @@ def separate(node: Node, dim: int, level: Level) -> Node:
     """A value with the samples of a level along `dim`, as that of one sample."""
     have = levels_of(node)
     levels = union(have, (level,))
-    value = node.value if type(node) is Batched else node
+    value = all_samples(node)
     return Batched(moved(value, len(have) + dim, levels.index(level)), levels)
 
 

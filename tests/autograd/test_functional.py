@@ -121,3 +121,23 @@ def test_what_is_refused(name):
     action, kind, words = REFUSED[name]
     with pytest.raises(kind, match=words):
         action()
+
+
+def test_rows_all_at_once_are_the_same():
+    x = rl.tensor([[0.3, -0.7], [1.1, 0.2]], dtype=rl.float64)
+    y = rl.tensor([0.5, 2.0, -1.0], dtype=rl.float64)
+
+    def several(x, y):
+        return rl.outer(x.sin().sum(1), y), (x * x).sum()
+
+    plain = rl.autograd.functional.jacobian(several, (x, y))
+    found = rl.autograd.functional.jacobian(several, (x, y), vectorize=True)
+    for row, want in zip(found, plain, strict=True):
+        for block, right in zip(row, want, strict=True):
+            assert rl.allclose(block, right, rtol=1e-12)
+            assert not block.requires_grad
+    cubes = lambda x: (x**3).prod() + x.sum()  # noqa: E731
+    second = rl.autograd.functional.hessian(cubes, x)
+    assert rl.allclose(rl.autograd.functional.hessian(cubes, x, vectorize=True), second)
+    with pytest.raises(RuntimeError, match="not supported together"):
+        rl.autograd.functional.jacobian(cubes, x, strict=True, vectorize=True)

@@ -261,6 +261,76 @@ def test_checkpoints():
     close(vmap(grad(function))(rl.stack([X, X]))[1], grad(function)(X))
 
 
+def test_a_step_of_learning_within_learning():
+    """Gradients through a step of gradient descent for each task, and through a penalty on it."""
+    w, xs, ys = rl.tensor(values(4)), rl.tensor(values(3, 5, 4)), rl.tensor(values(3, 5))
+
+    def loss(w, x, y):
+        return ((x @ w).tanh() - y).square().mean()
+
+    def adapted(w, x, y):
+        return loss(w - 0.1 * grad(loss)(w, x, y), x, y) + grad(loss)(w, x, y).square().sum()
+
+    mapped = lambda w: vmap(adapted, in_dims=(None, 0, 0))(w, xs, ys).sum()  # noqa: E731
+    looped = lambda w: sum(adapted(w, x, y) for x, y in zip(xs, ys, strict=True))  # noqa: E731
+    close(grad(mapped)(w), grad(looped)(w))
+    close(hessian(mapped)(w), hessian(looped)(w))
+    leaf = w.clone().requires_grad_()
+    mapped(leaf).backward()
+    close(leaf.grad, grad(looped)(w))
+
+
+def test_maps_and_derivatives_within_each_other():
+    points, a = rl.tensor(values(3, 4)), rl.tensor(0.9, dtype=rl.float64)
+
+    def mapped(a):
+        def each(x):
+            return grad(lambda b: vmap(lambda z: (z * b * a * x).sin())(points[:, 0]).prod())(x)
+
+        return vmap(each)(points[0]).sum()
+
+    def looped(a):
+        def each(x):
+            rows = points[:, 0]
+            return grad(lambda b: rl.stack([(z * b * a * x).sin() for z in rows]).prod())(x)
+
+        return sum(each(x) for x in points[0])
+
+    for depth in range(3):
+        close(mapped(a), looped(a), 1e-8)
+        if depth < 2:
+            mapped, looped = grad(mapped), grad(looped)
+    close(jvp(mapped, (a,), (a,))[1], grad(looped)(a) * a, 1e-8)
+
+
+def test_laplacians_at_points_and_their_gradients():
+    points = rl.tensor(values(5, 3))
+    parameters = [rl.tensor(values(3, seed=4)), rl.tensor(0.7, dtype=rl.float64)]
+
+    def field(p, x):
+        return (p[0] * x).sin().sum() * p[1]
+
+    def laplacian(p, x):
+        def along(v):
+            return jvp(lambda z: grad(field, 1)(p, z), (x,), (v,))[1] @ v
+
+        return vmap(along)(rl.eye(3).double()).sum()
+
+    mapped = lambda p: vmap(laplacian, in_dims=(None, 0))(p, points).square().sum()  # noqa: E731
+    looped = lambda p: sum(  # noqa: E731
+        hessian(field, 1)(p, x).diagonal().sum() ** 2 for x in points
+    )
+    for got, want in zip(grad(mapped)(parameters), grad(looped)(parameters), strict=True):
+        close(got, want)
+
+
+def test_anomaly_mode_looks_at_all_samples():
+    with pytest.warns(UserWarning, match="Anomaly Detection"), rl.autograd.detect_anomaly():
+        close(jacrev(rl.sin)(X), np.diag(np.cos(array_of(X))))
+        with pytest.raises(RuntimeError, match="returned nan values"):
+            vmap(grad(lambda x: (x * 0).sqrt() * 0))(X)
+
+
 # ----------------------------------------------------------------------------------------- errors
 WRONG = {
     "vector": (lambda: grad(lambda x: x)(X), "scalar tensor, got tensor with 1 dims"),
