@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from io import TextIOBase
 from typing import IO, Any
@@ -135,6 +136,8 @@ def load(
     if hasattr(f, "read"):
         return _read(Source(f.read()), f"the {type(f).__name__}", check=True)
     with open(f, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # such as a pipe
+            return _read(Source(file.read()), os.fspath(f), check=True)
         source = FileSource(file)
         mapped = bool(mmap) and source.size > 0
         return _read(MappedSource(file) if mapped else source, os.fspath(f), check=not mapped)

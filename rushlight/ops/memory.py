@@ -31,13 +31,29 @@ def __dlpack_device__(self: Tensor) -> tuple[int, int]:  # noqa: N807
 def from_dlpack(ext_tensor: Any) -> Tensor:
     """A tensor over the memory of another library's array, by the DLPack protocol.
 
-    The memory is copied when an operation first reads it, if it is writable.
+    `ext_tensor` has `__dlpack__`, or is a capsule that such a method returned.  The memory is
+    copied when an operation first reads it, if it is writable.
 
     >>> import numpy, rushlight as rl
     >>> rl.from_dlpack(numpy.arange(3))
     tensor([0, 1, 2])
     """
+    if type(ext_tensor).__name__ == "PyCapsule":
+        ext_tensor = _Capsule(ext_tensor)
     return from_numpy(np.from_dlpack(ext_tensor))
+
+
+class _Capsule:
+    """A capsule as an object that gives it away."""
+
+    def __init__(self, capsule: Any):
+        self._capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return _DLPACK_CPU, 0
 
 
 def frombuffer(

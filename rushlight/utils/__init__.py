@@ -1,11 +1,11 @@
-"""Names where PyTorch's users look for them: `utils.data`, `.checkpoint`, `.tensorboard`."""
+"""Names where PyTorch's users look for them: `utils.data`, `utils.tensorboard` and so on."""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
-_LAZY = ("checkpoint", "data", "tensorboard")
+_LAZY = ("checkpoint", "data", "dlpack", "tensorboard")
 
 
 def __getattr__(name: str) -> Any:

@@ -325,13 +325,14 @@ def test_bombs(words):
     refused(BOMBS[words], RefusedFile, words)
 
 
+@pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize("value", ["CALLS", "REFUSED", "OUTSIDE"])
-def test_mapped_files_are_checked_as_well(tmp_path, value):
+def test_files_on_disk_are_checked_as_well(tmp_path, value, mapped):
     path = tmp_path / "x.pt"
     for made in globals()[value].values():
         path.write_bytes(made if isinstance(made, bytes) else saved(made))
         with pytest.raises(RuntimeError, match="runs no code"):
-            rl.load(path, mmap=True)
+            rl.load(path, mmap=mapped)
 
 
 def test_both_kinds_of_error_are_caught_by_either_name():

@@ -131,5 +131,9 @@ def test_dlpack_both_ways_with_numpy():
     assert np.array_equal(np.from_dlpack(value.T), value.numpy().T)
     assert value.__dlpack_device__() == (1, 0)
     assert rl.from_dlpack(value).tolist() == value.tolist()
+    from rushlight.utils.dlpack import from_dlpack, to_dlpack
+
+    assert from_dlpack(to_dlpack(value.T)).tolist() == value.T.tolist()
+    assert from_dlpack(array.__dlpack__()).tolist() == array.tolist()
     with pytest.raises(BufferError, match="require gradient"):
         np.from_dlpack(rl.ones(2, requires_grad=True))

@@ -1,6 +1,8 @@
 """Files in torch.save's form are read as torch reads them."""
 
+import os
 import struct
+import threading
 from collections import Counter, OrderedDict
 
 import numpy as np
@@ -256,6 +258,16 @@ def test_mapped_files(tmp_path):
     assert found["n"].tolist() == [0, 1, 2]
     assert again["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert rl.load(path)["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+def test_a_pipe_is_read_to_its_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    data = saved({"x": tensor()})
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(data,))
+    writer.start()
+    assert rl.load(tmp_path / "pipe")["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    writer.join()
 
 
 def test_numbers_that_lie_askew_are_copied(tmp_path):
