@@ -26,6 +26,7 @@ from rushlight.distributions.continuous import (
     Laplace,
     Normal,
     Uniform,
+    VonMises,
 )
 from rushlight.distributions.discrete import (
     Bernoulli,
@@ -35,7 +36,7 @@ from rushlight.distributions.discrete import (
     Poisson,
 )
 from rushlight.distributions.distribution import Distribution
-from rushlight.distributions.gamma import Beta, Chi2, Dirichlet, Gamma, StudentT
+from rushlight.distributions.gamma import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, StudentT
 from rushlight.distributions.kl import kl_divergence, register_kl
 from rushlight.distributions.multivariate import MultivariateNormal
 from rushlight.distributions.relaxed import (
@@ -44,14 +45,21 @@ from rushlight.distributions.relaxed import (
     RelaxedBernoulli,
     RelaxedOneHotCategorical,
 )
+from rushlight.distributions.shares import Kumaraswamy, LogisticNormal
 from rushlight.distributions.tailed import HalfCauchy, InverseGamma, Pareto, Weibull
 from rushlight.distributions.transforms import (
+    AbsTransform,
     AffineTransform,
     ComposeTransform,
     ExpTransform,
+    IndependentTransform,
+    LowerCholeskyTransform,
     PowerTransform,
     SigmoidTransform,
+    SoftmaxTransform,
     SoftplusTransform,
+    StickBreakingTransform,
     TanhTransform,
     Transform,
+    identity_transform,
 )

@@ -116,8 +116,10 @@ class TransformedDistribution(Distribution):
         if needed > 0:
             base_distribution = Independent(base_distribution, needed)
         self.base_dist = base_distribution
-        batch, event = base_distribution.batch_shape, base_distribution.event_shape
-        super().__init__(batch, event, validate_args)
+        shape = (*base_distribution.batch_shape, *base_distribution.event_shape)
+        shape = tuple(ComposeTransform(self.transforms).forward_shape(shape))
+        own = len(shape) - len(base_distribution.event_shape)
+        super().__init__(shape[:own], shape[own:], validate_args)
 
     @property
     def has_rsample(self) -> bool:
@@ -172,6 +174,16 @@ class TransformedDistribution(Distribution):
         """1 - p where the transforms fall."""
         sign = ComposeTransform(self.transforms).sign
         return sign * (probability - 0.5) + 0.5
+
+
+def expanded(distribution: TransformedDistribution, batch_shape: Shape) -> Distribution:
+    """The base and the own parameters repeated, and the transforms made of these."""
+    result = TransformedDistribution.expand(distribution, batch_shape)
+    for name in distribution.arg_constraints:
+        if name in distribution.__dict__:
+            result.__dict__[name] = distribution.__dict__[name].expand(tuple(batch_shape))
+    result.transforms = result._transforms()
+    return result
 
 
 class LogNormal(TransformedDistribution):

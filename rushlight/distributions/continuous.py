@@ -8,7 +8,14 @@ from typing import Any
 import rushlight as rl
 from rushlight.distributions import constraints
 from rushlight.distributions.constraints import Constraint
-from rushlight.distributions.distribution import Distribution, Shape, batch_of, broadcast_all
+from rushlight.distributions.distribution import (
+    Distribution,
+    Shape,
+    batch_of,
+    broadcast_all,
+    drawn,
+)
+from rushlight.special import i0e, i1e
 from rushlight.tensor import Tensor
 
 _EULER = 0.5772156649015329
@@ -312,3 +319,41 @@ class HalfNormal(Distribution):
 
     def entropy(self) -> Tensor:
         return 0.5 * math.log(math.pi / 2) + 0.5 + self.scale.log()
+
+
+class VonMises(Distribution):
+    """Angles about `loc`, the closer the larger `concentration`: the normal one on a circle.
+
+    Outcomes are drawn by NumPy; no gradient flows through them.
+    """
+
+    arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
+    support: Constraint = constraints.real
+
+    def __init__(self, loc: Parameter, concentration: Parameter, validate_args: bool | None = None):
+        self.loc, self.concentration = broadcast_all(loc, concentration)
+        shape = batch_of(self.loc, loc, concentration)
+        super().__init__(shape, validate_args=validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        """1 less the mean length of the sum of outcomes."""
+        return 1 - i1e(self.concentration) / i0e(self.concentration)
+
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
+        shape = self._extended_shape(sample_shape)
+        draw = lambda rng, loc, k, shape: rng.vonmises(loc, k, shape)  # noqa: E731
+        return drawn(draw, shape, self.loc, self.concentration)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        k = self.concentration
+        turned = (self._values_for(value) - self.loc).cos()
+        return k * (turned - 1) - math.log(2 * math.pi) - i0e(k).log()

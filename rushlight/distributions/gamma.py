@@ -260,3 +260,44 @@ class StudentT(Distribution):
         beta = half.lgamma() + math.log(math.pi) / 2 - (half + 0.5).lgamma()
         spread = (half + 0.5) * ((half + 0.5).digamma() - half.digamma())
         return self.scale.log() + spread + 0.5 * self.df.log() + beta
+
+
+class FisherSnedecor(Distribution):
+    """The ratio of two chi-square variables, each over its degrees of freedom."""
+
+    has_rsample = True
+    arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
+    support: Constraint = constraints.positive
+
+    def __init__(self, df1: Parameter, df2: Parameter, validate_args: bool | None = None):
+        self.df1, self.df2 = broadcast_all(df1, df2)
+        super().__init__(batch_of(self.df2, df1, df2), validate_args=validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        df2 = self.df2
+        return rl.where(df2 > 2, df2 / rl.where(df2 > 2, df2 - 2, 1), math.nan)
+
+    @property
+    def mode(self) -> Tensor:
+        found = (self.df1 - 2) / self.df1 * self.df2 / (self.df2 + 2)
+        return rl.where(self.df1 > 2, found, math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        df2 = rl.where(self.df2 > 4, self.df2, 5)
+        found = 2 * df2**2 * (self.df1 + df2 - 2)
+        found = found / (self.df1 * (df2 - 2) ** 2 * (df2 - 4))
+        return rl.where(self.df2 > 4, found, math.nan)
+
+    def rsample(self, sample_shape: Shape = ()) -> Tensor:
+        shape = self._extended_shape(sample_shape)
+        upper = standard_gamma(self.df1 / 2, shape) / self.df1
+        return upper / (standard_gamma(self.df2 / 2, shape) / self.df2)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        value, a, b = self._values_for(value), self.df1 / 2, self.df2 / 2
+        ratio = self.df1 / self.df2
+        size = (a + b).lgamma() - a.lgamma() - b.lgamma()
+        powers = a * ratio.log() + (a - 1) * value.log()
+        return size + powers - (a + b) * (ratio * value).log1p()

@@ -6,7 +6,7 @@ import math
 
 import rushlight as rl
 from rushlight.distributions import constraints
-from rushlight.distributions.composed import TransformedDistribution
+from rushlight.distributions.composed import TransformedDistribution, expanded
 from rushlight.distributions.constraints import Constraint
 from rushlight.distributions.continuous import Exponential, Parameter, open_uniform
 from rushlight.distributions.distribution import Distribution, Shape, batch_of, broadcast_all
@@ -35,7 +35,7 @@ class Weibull(TransformedDistribution):
         return [PowerTransform(1 / self.concentration), AffineTransform(0.0, self.scale)]
 
     def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> Distribution:
-        return _expanded(self, batch_shape)
+        return expanded(self, batch_shape)
 
     def _moment(self, order: int) -> Tensor:
         return self.scale**order * (1 + order / self.concentration).lgamma().exp()
@@ -58,16 +58,6 @@ class Weibull(TransformedDistribution):
         return _EULER * (1 - inverse) + (self.scale * inverse).log() + 1
 
 
-def _expanded(distribution: TransformedDistribution, batch_shape: Shape) -> Distribution:
-    """The base and the own parameters repeated, and the transforms made of these."""
-    result = TransformedDistribution.expand(distribution, batch_shape)
-    for name in distribution.arg_constraints:
-        if name in distribution.__dict__:
-            result.__dict__[name] = distribution.__dict__[name].expand(tuple(batch_shape))
-    result.transforms = result._transforms()
-    return result
-
-
 class Pareto(TransformedDistribution):
     """Numbers from `scale` up, whose chance to be larger falls with the power `alpha`."""
 
@@ -83,7 +73,7 @@ class Pareto(TransformedDistribution):
         return [ExpTransform(), AffineTransform(0.0, self.scale)]
 
     def expand(self, batch_shape: Shape, _instance: Distribution | None = None) -> Distribution:
-        return _expanded(self, batch_shape)
+        return expanded(self, batch_shape)
 
     @property
     def support(self) -> Constraint:

@@ -108,6 +108,11 @@ class ComposeTransform(Transform):
             result = result * part.sign
         return result
 
+    def forward_shape(self, shape: Sequence[int]) -> Sequence[int]:
+        for part in self.parts:
+            shape = part.forward_shape(shape)
+        return shape
+
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         total: Any = 0.0
         for part in self.parts:
@@ -243,3 +248,108 @@ class AffineTransform(Transform):
 def sum_rightmost(value: Tensor, count: int) -> Tensor:
     """The sum over the last dimensions."""
     return value.flatten(-count).sum(-1) if count > 0 else value
+
+
+class AbsTransform(Transform):
+    """|x|, whose inverse is the positive one of two."""
+
+    bijective = False
+    codomain: Constraint = constraints.nonnegative
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y
+
+
+class SoftmaxTransform(Transform):
+    """softmax over the last dimension, whose inverse is the logarithm."""
+
+    bijective = False
+    event_dim = 1
+    domain: Constraint = constraints.real_vector
+    codomain: Constraint = constraints.simplex
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.softmax(-1)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.log()
+
+
+class StickBreakingTransform(Transform):
+    """Shares of a stick, of which each number breaks off a part and the last one gets the rest.
+
+    Stan's reference manual, "Unit simplex": evenly where all numbers are 0.
+    """
+
+    event_dim = 1
+    domain: Constraint = constraints.real_vector
+    codomain: Constraint = constraints.simplex
+
+    @staticmethod
+    def _offsets(count: int, like: Tensor) -> Tensor:
+        return rl.arange(count, 0, -1, dtype=like.dtype).log()
+
+    def _call(self, x: Tensor) -> Tensor:
+        parts = (x - self._offsets(x.shape[-1], x)).sigmoid()
+        left = (1 - parts).cumprod(-1)
+        return F.pad(parts, (0, 1), value=1.0) * F.pad(left, (1, 0), value=1.0)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        first = y[..., :-1]
+        left = (1 - first.cumsum(-1)).clamp(min=rl.finfo(y.dtype).tiny)
+        return first.log() - left.log() + self._offsets(first.shape[-1], y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        moved = x - self._offsets(x.shape[-1], x)
+        return (F.logsigmoid(moved) - moved + y[..., :-1].log()).sum(-1)
+
+    def forward_shape(self, shape: Sequence[int]) -> Sequence[int]:
+        return (*shape[:-1], shape[-1] + 1)
+
+
+class LowerCholeskyTransform(Transform):
+    """Lower triangular matrices with exp on their diagonal."""
+
+    event_dim = 2
+    codomain: Constraint = constraints.lower_cholesky
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.tril(-1) + rl.diag_embed(x.diagonal(dim1=-2, dim2=-1).exp())
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.tril(-1) + rl.diag_embed(y.diagonal(dim1=-2, dim2=-1).log())
+
+
+class IndependentTransform(Transform):
+    """A transform whose last `reinterpreted_batch_ndims` dimensions belong together."""
+
+    def __init__(
+        self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0
+    ):
+        super().__init__(cache_size)
+        self.base_transform = base_transform
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
+        self.event_dim = base_transform.event_dim + reinterpreted_batch_ndims
+        self.bijective = base_transform.bijective
+        self.domain = constraints.independent(base_transform.domain, reinterpreted_batch_ndims)
+        self.codomain = constraints.independent(base_transform.codomain, reinterpreted_batch_ndims)
+
+    @property
+    def sign(self) -> Tensor | int:
+        return self.base_transform.sign
+
+    def _call(self, x: Tensor) -> Tensor:
+        return self.base_transform(x)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self.base_transform._inverse(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        found = self.base_transform.log_abs_det_jacobian(x, y)
+        return sum_rightmost(found, self.reinterpreted_batch_ndims)
+
+
+identity_transform = ComposeTransform([])
