@@ -21,8 +21,8 @@ class SummaryWriter:
 
     `add_scalar`, `add_scalars`, `add_histogram`, `add_image`, `add_images`, `add_text` and
     `add_hparams` (as text) take tensors, arrays and numbers; each is a sync point.  `add_graph`
-    is accepted and writes nothing.  `max_queue` and `flush_secs` are accepted: `flush` and
-    `close` write to disk.
+    is accepted and writes nothing.  What was added is on disk after `flush_secs` at most, if more
+    is added, and after `flush` and `close`; `max_queue` is accepted.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, SummaryWriter(folder) as writer:
@@ -45,6 +45,7 @@ class SummaryWriter:
             log_dir = os.path.join("runs", f"{now}_{socket.gethostname()}{comment}")
         self.log_dir = os.fspath(log_dir)
         self._suffix = filename_suffix
+        self._flush_secs, self._flushed = flush_secs, time.time()
         self._open: dict[str, Any] = {}
         self._file("")
 
@@ -167,6 +168,7 @@ class SummaryWriter:
     # --------------------------------------------------------------------------------------- files
     def flush(self) -> None:
         """Write to disk what was added so far."""
+        self._flushed = time.time()
         for file in self._open.values():
             file.flush()
 
@@ -190,6 +192,8 @@ class SummaryWriter:
         when = time.time() if now is None else now
         number = None if step is None else int(step)
         events.write_record(self._file(folder), events.event(when, number, value))
+        if time.time() - self._flushed >= self._flush_secs:
+            self.flush()
 
     def _file(self, folder: str) -> Any:
         if folder not in self._open:

@@ -14,11 +14,11 @@ import rushlight as rl
 from rushlight.torch import Missing, find_missing, find_missing_in, finder, install
 from rushlight.torch.__main__ import main, report
 
-pytestmark = pytest.mark.skipif("torch" in sys.modules, reason="the real torch is loaded")
-
 
 @pytest.fixture(autouse=True)
 def installed():
+    if "torch" in sys.modules:
+        pytest.skip("the real torch is loaded")
     install()
     yield
     finder.uninstall()

@@ -123,6 +123,13 @@ def test_several_curves_in_one_picture(tmp_path):
         assert (value[1], value[2]) == ([b"loss"], [number])
 
 
+def test_numbers_are_on_disk_before_the_end(tmp_path):
+    writer = SummaryWriter(tmp_path, flush_secs=0)
+    writer.add_scalar("x", 1, 1)
+    assert len(written(tmp_path)) == 1
+    writer.close()
+
+
 def test_a_folder_is_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     writer = SummaryWriter(comment="_x")
