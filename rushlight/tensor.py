@@ -92,6 +92,8 @@ class Tensor(Shaped):
         Raises RuntimeError for integers and for switching a non-leaf off.
         """
         dtype = self._spec.dtype
+        if isinstance(requires_grad, str):
+            raise TypeError("requires_grad_(): argument 'requires_grad' must be bool, not str")
         if requires_grad and not dtype.is_differentiable:
             raise RuntimeError(
                 "only Tensors of floating point dtype can require gradients\n"

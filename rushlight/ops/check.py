@@ -118,6 +118,13 @@ def check_shape(operation: str, sizes: tuple) -> tuple[int, ...]:
     return tuple(result)
 
 
+def check_int(operation: str, argument: str, value: Any) -> int:
+    """The value if it is a whole number, else TypeError."""
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return value.__index__()
+    raise TypeError(f"{operation}(): argument {argument!r} must be int, not {type(value).__name__}")
+
+
 def check_floating(operation: str, tensor: Tensor) -> None:
     """RuntimeError unless the tensor holds floating point or complex numbers."""
     dtype = tensor._spec.dtype

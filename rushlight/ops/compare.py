@@ -284,7 +284,7 @@ def isfinite(input: Tensor) -> Tensor:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """input with `value` where the bool mask holds; the shapes broadcast."""
-    if mask._spec.dtype is not bool_:
+    if check_tensor("masked_fill", "mask", mask)._spec.dtype is not bool_:
         raise RuntimeError(
             f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}"
         )

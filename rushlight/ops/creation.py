@@ -257,6 +257,10 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: DType | None) -> Tensor:
         return value.detach().to(dtype).expand(shape).clone()
     if isinstance(value, np.generic):
         value = value.item()
+    if not isinstance(value, (bool, int, float, complex)):
+        raise TypeError(
+            f"full(): argument 'fill_value' (position 2) must be Number, not {type(value).__name__}"
+        )
     return wrap(expand(number(value, dtype or number_dtype(value)), shape))
 
 

@@ -230,6 +230,11 @@ def _target(lengths: Sizes, size: Any, factor: Any, recompute: bool | None) -> t
     if size is not None:
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        if isinstance(size, (tuple, list)) and len(size) != rank:
+            raise ValueError(
+                "Input and output must have the same number of spatial dimensions, but got input "
+                f"with spatial dimensions of {list(lengths)} and output size of {list(size)}."
+            )
         return per_dimension("interpolate", "size", size, rank), (None,) * rank
     factors = tuple(factor) if isinstance(factor, (tuple, list)) else (factor,) * rank
     if len(factors) != rank:

@@ -67,6 +67,8 @@ def finish(tensor: Tensor, requires_grad: bool) -> Tensor:
     """A tensor just made, as a leaf that requires grad if that was asked for."""
     if not requires_grad:
         return tensor
+    if requires_grad is not True:
+        raise TypeError(f"'requires_grad' must be bool, not {type(requires_grad).__name__}")
     dtype = tensor._spec.dtype
     if not (dtype.is_floating_point or dtype.is_complex):
         raise RuntimeError(

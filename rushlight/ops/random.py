@@ -14,7 +14,7 @@ from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType, float64, int64, uint32
 from rushlight.graph.node import Node
 from rushlight.ops import bits
-from rushlight.ops.check import broadcast, check_shape, check_tensor, describe, fail
+from rushlight.ops.check import broadcast, check_int, check_shape, check_tensor, describe, fail
 from rushlight.ops.compare import where
 from rushlight.ops.options import check_options, finish
 from rushlight.ops.places import is_unseen, known_values
@@ -185,7 +185,7 @@ def randperm(
     **options: Any,
 ) -> Tensor:
     """The numbers 0 to n - 1 in random order: the order that sorts 64 random bits each."""
-    if n < 0:
+    if check_int("randperm", "n", n) < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     options.pop("pin_memory", None)
     check_options("randperm", **options)

@@ -12,7 +12,7 @@ from rushlight.graph import movement as m
 from rushlight.graph.creation import iota, number
 from rushlight.graph.dtype import DType, float64, int64
 from rushlight.graph.node import Node
-from rushlight.ops.check import check_tensor
+from rushlight.ops.check import check_int, check_tensor
 from rushlight.ops.options import check_options, finish
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.tensor import Tensor, wrap
@@ -23,7 +23,7 @@ def _number(value: Any) -> int | float:
 
 
 def arange(
-    start: Any = 0,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -45,7 +45,13 @@ def arange(
     """
     check_options("arange", layout=layout, device=device, out=out)
     if end is None:
+        if start is None:
+            raise TypeError(
+                "arange() received an invalid combination of arguments - got ()\n"
+                "Expected: an end, or a start and an end."
+            )
         start, end = 0, start
+    start = 0 if start is None else start
     start, end, step = _number(start), _number(end), _number(step)
     whole = all(isinstance(value, int) for value in (start, end, step))
     dtype = as_dtype("arange", dtype) or (int64 if whole else get_default_dtype())
@@ -160,6 +166,7 @@ def eye(
     check_options("eye", layout=layout, device=device, out=out)
     m = n if m is None else m
     for name, size in (("n", n), ("m", m)):
+        check_int("eye", name, size)
         if size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
     dtype = as_dtype("eye", dtype) or get_default_dtype()

@@ -7,7 +7,7 @@ from typing import Any
 from rushlight.autograd.operation import Operation
 from rushlight.graph import movement as m
 from rushlight.graph.node import Node
-from rushlight.ops.check import check_axis, fail
+from rushlight.ops.check import check_axis, check_int, fail
 from rushlight.ops.join import cat, stack
 from rushlight.ops.parts import slice_axis
 from rushlight.ops.views import Select, Slice
@@ -109,7 +109,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
                 f"{sizes}, which add up to {sum(sizes)}",
             )
     else:
-        size = int(split_size_or_sections)
+        size = check_int("split", "split_size", split_size_or_sections)
         if size < 0 or (size == 0 and total):
             raise RuntimeError(
                 f"split expects split_size be non-negative, but got split_size={size}"

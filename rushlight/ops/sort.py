@@ -10,7 +10,7 @@ from rushlight.graph import movement as m
 from rushlight.graph import reduction as r
 from rushlight.graph.node import Node, Origin
 from rushlight.graph.spec import spec_of
-from rushlight.ops.check import check_axis, check_tensor, describe, fail
+from rushlight.ops.check import check_axis, check_int, check_tensor, describe, fail
 from rushlight.ops.constants import filled
 from rushlight.ops.extremes import PlaceAt
 from rushlight.ops.options import check_options, numpy_names
@@ -143,7 +143,7 @@ def topk(
     """
     check_tensor("topk", "input", input)
     check_options("topk", out=out)
-    k = int(k)
+    k = check_int("topk", "k", k)
     size = _size_along("topk", input, dim)
     if not 0 <= k <= size:
         words = "selected index k out of range"

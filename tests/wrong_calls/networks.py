@@ -199,6 +199,17 @@ ROWS = {
         "weight tensor",
         lambda t: t.nn.functional.cross_entropy(t.ones(1, 3), t.tensor([0]), t.ones(2)),
     ),
+    "weights of another dtype": (
+        RuntimeError,
+        "(?i)double|float64",
+        lambda t: t.nn.functional.nll_loss(t.ones(1, 3), t.tensor([0]), t.ones(3).double()),
+    ),
+    "a batch norm without eps": (
+        ValueError,
+        "eps must be positive",
+        lambda t: t.nn.BatchNorm1d(2, eps=0.0)(t.ones(3, 2)),
+    ),
+    "a table of -1 words": (RuntimeError, "-1", lambda t: t.nn.Embedding(-1, 3)),
     "smoothing by 2": (
         RuntimeError,
         "label_smoothing",

@@ -48,6 +48,10 @@ ROWS = {
     "sum of None": (TypeError, "Tensor.*NoneType", lambda t: t.sum(None)),
     "gcd of floats": (NotImplementedError, "gcd", lambda t: t.gcd(t.ones(1), t.ones(1))),
     "a negative polygamma": (RuntimeError, "negative n", lambda t: t.polygamma(-1, t.ones(1))),
+    "the larger of a number": (TypeError, "maximum.*int", lambda t: t.maximum(t.ones(1), 1)),
+    "two numbers compared": (TypeError, "lt.*int, int", lambda t: t.lt(1, 2)),
+    "two numbers to a power": (TypeError, "pow.*int, int", lambda t: t.pow(2, 3)),
+    "a mask that is a number": (TypeError, "masked_fill", lambda t: t.ones(2).masked_fill(1, 2)),
     # ---------------------------------------------------------- products
     "matrices that do not fit": (
         RuntimeError,
@@ -87,6 +91,7 @@ ROWS = {
     "the place in nothing": (IndexError, "", lambda t: t.ones(0).argmax()),
     "the deviation of integers": (RuntimeError, "floating", lambda t: t.tensor([1, 2]).std()),
     "a quantile above 1": (RuntimeError, "range", lambda t: t.ones(3).quantile(1.5)),
+    "text of the largest": (TypeError, "str", lambda t: t.ones(3).topk("a")),
     "too many of the largest": (RuntimeError, "k", lambda t: t.ones(3).topk(4)),
     "the 0th smallest": (RuntimeError, "k", lambda t: t.ones(3).kthvalue(0)),
     "cumsum without a dimension": (TypeError, "dim", lambda t: t.ones(3).cumsum()),

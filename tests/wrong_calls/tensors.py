@@ -25,6 +25,12 @@ ROWS = {
     "a range that goes away": (RuntimeError, "step sign", lambda t: t.arange(0, 3, -1)),
     "linspace of -1 steps": (RuntimeError, "non-negative", lambda t: t.linspace(0, 1, -1)),
     "eye of -1": (RuntimeError, "-1", lambda t: t.eye(-1)),
+    "a range of nothing": (TypeError, "arange", lambda t: t.arange()),
+    "half a permutation": (TypeError, "float", lambda t: t.randperm(2.5)),
+    "half an identity": (TypeError, "float", lambda t: t.eye(2.5)),
+    "full of text": (TypeError, "str", lambda t: t.full((2,), "a")),
+    "a gradient perhaps": (TypeError, "str", lambda t: t.ones(1, requires_grad="perhaps")),
+    "a split by text": (TypeError, "str", lambda t: t.ones(2).split("a")),
     "full without a size": (TypeError, "size", lambda t: t.full(2, 1)),
     "an unknown device": (RuntimeError, "nonsense", lambda t: t.zeros(1, device="nonsense")),
     # ---------------------------------------------------------- asked

@@ -20,6 +20,7 @@ ROWS = {
     "a number as a parameter": (TypeError, "int", lambda t: t.optim.SGD([1], lr=0.1)),
     "a computed tensor": (ValueError, "non-leaf", lambda t: t.optim.SGD([_leaf(t) * 2], lr=0.1)),
     "a negative rate": (ValueError, "learning rate.*-1", lambda t: t.optim.SGD([_leaf(t)], lr=-1)),
+    "two rates": (ValueError, "1-element", lambda t: t.optim.Adam([_leaf(t)], lr=t.ones(2))),
     "a negative momentum": (
         ValueError,
         "momentum.*-1",

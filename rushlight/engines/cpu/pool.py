@@ -181,7 +181,7 @@ def get_num_threads() -> int:
 def set_num_threads(count: int) -> None:
     """Use so many threads from the next step on; results do not depend on it.
 
-    RuntimeError unless `count` is above 0, TypeError unless it is a whole number.
+    RuntimeError unless `count` is a whole number above 0.
 
     >>> import rushlight as rl
     >>> before = rl.get_num_threads()
@@ -192,7 +192,7 @@ def set_num_threads(count: int) -> None:
     """
     global _threads
     if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"set_num_threads expects an int, but got {type(count).__name__}")
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(count).__name__}")
     if not 0 < count <= MOST_THREADS:
         raise RuntimeError(
             f"set_num_threads expects a positive integer\n"

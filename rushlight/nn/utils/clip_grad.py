@@ -111,10 +111,11 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
     """Keep every element of the gradients between -clip_value and clip_value, in place."""
+    clip_value = float(clip_value)
     before, modes.grad = modes.grad, False
     try:
         for grad in _grads(parameters):
-            kept = grad.detach().clamp(-float(clip_value), float(clip_value))
+            kept = grad.detach().clamp(-clip_value, clip_value)
             write_value(grad, node_of(kept))
     finally:
         modes.grad = before
