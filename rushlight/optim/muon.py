@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from rushlight.optim.optimizer import Optimizer
 from rushlight.optim.update import check_one_rate, zeros_like
 from rushlight.tensor import Tensor
@@ -111,8 +113,10 @@ def orthogonal(
 ) -> Tensor:
     """The matrix with all its singular values brought to between about 0.7 and 1.2, in bfloat16.
 
-    Each step is X ← a X + (b X Xᵀ + c (X Xᵀ)²) X, from X with norm 1; both brackets are computed in
-    float32 and rounded once.
+    Each step is X ← a X + (b X Xᵀ + c (X Xᵀ)²) X, from X with norm 1.  Products and sums are
+    computed in float32; X Xᵀ, the bracket and X are rounded to bfloat16.  The sum that makes X is
+    rounded to float32 once, as processors' fused multiply-add does: where results lie between two
+    numbers of bfloat16, the last bit decides.
     """
     if steps >= 100:
         raise ValueError("Number of steps must be less than 100 for computational efficiency")
@@ -125,7 +129,8 @@ def orthogonal(
     for _ in range(steps):
         gram = _rounded(x @ x.T)
         polynomial = _rounded(gram * b + (gram @ gram) * c)
-        x = _rounded(x * a + polynomial @ x)
+        whole = x.double() * np.float32(a).item() + (polynomial @ x).double()
+        x = _rounded(whole.float())
     return (x.T if is_tall else x).bfloat16()
 
 

@@ -251,8 +251,22 @@ class _Grouping:
             return None
         computation = equation.primitive, equation.inputs, equation.attributes[1:]
         found = self.siblings.get(computation)
-        self.siblings.setdefault(computation, len(self.groups))
+        if found is None or self.has_result(self.groups[found], equation):
+            self.siblings[computation] = len(self.groups)
+            return None
         return found
+
+    def has_result(self, group: Group, equation: Equation) -> bool:
+        """Whether a group has this very result.
+
+        Two poolings of one value have sizes of their own, which nobody knows to be equal.
+        """
+        members = [self.graph.equations[member - self.count] for member in group.members]
+        return any(
+            member.primitive is equation.primitive
+            and member.attributes[0] == equation.attributes[0]
+            for member in members
+        )
 
     def can_join(self, value: int, group: Group, inner: list[Read]) -> bool:
         """Whether a root's loops are the group's, and all that it reads there is at hand."""

@@ -6,6 +6,7 @@ import pytest
 from rushlight.engines import load
 from rushlight.engines.cpu import host
 from rushlight.graph import pooling as p
+from rushlight.graph import reduction as r
 from tests.engines.harness import given, using, value
 
 CASES = {
@@ -55,6 +56,21 @@ def test_largest_and_places(case, dtype):
     def build():
         x = given(numbers(shape, dtype), dtype)
         return p.max_pool(x, counts, windows), p.max_places(x, counts, windows)
+
+    assert_agree(build)
+
+
+@pytest.mark.parametrize("case", ["overlap", "line"])
+def test_two_poolings_of_one_value(case):
+    """They are computed each for itself: nobody knows that their sizes are equal."""
+    shape, windows, counts = CASES[case]
+
+    def build():
+        x = given(numbers(shape, "float32"), "float32")
+        pools = [p.max_pool(x, counts, windows) for _ in range(2)]
+        places = [p.max_places(x, counts, windows) for _ in range(2)]
+        sums = [r.sum_(pool, (0,)) for pool in pools]  # the poolings themselves are not kept
+        return *sums, *places
 
     assert_agree(build)
 
