@@ -52,12 +52,14 @@ if args.resume:
         print("=> no checkpoint found at '{}'".format(args.resume))
 
 x = torch.from_numpy(np.random.RandomState(0).randn(24, 4).astype("float32"))
+g = torch.Generator()
 loader = DataLoader(
-    TensorDataset(x, (x[:, 0] > 0).long()), batch_size=8, shuffle=True, pin_memory=True
+    TensorDataset(x, (x[:, 0] > 0).long()), batch_size=8, shuffle=True, pin_memory=True, generator=g
 )
 writer = SummaryWriter("runs/test")
 for epoch in range(start_epoch, args.epochs):
     model.train()
+    g.manual_seed(args.seed + epoch)
     for i, (images, target) in enumerate(loader):
         images = images.to(device, non_blocking=True)
         target = target.to(device, non_blocking=True)
