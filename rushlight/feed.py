@@ -23,7 +23,8 @@ from rushlight.tensor import Tensor, around_array, wrap
 def register() -> None:
     """Make tensors what batches are made of, and let loading code compute at once."""
     arrays.register_array_type(Tensor, Tensor._values, _from_array, _stack)
-    arrays.register_hooks(immediate, lambda: recorder().soft_cut(), draw_seed, seeding)
+    hooks = immediate, lambda: recorder().soft_cut(), draw_seed, seeding, _empty
+    arrays.register_hooks(*hooks)
 
 
 @contextlib.contextmanager
@@ -70,6 +71,13 @@ def _from_array(array: np.ndarray, owned: bool) -> Tensor:
         return around_array(array)
     spec = spec_of(array.shape, from_numpy_dtype(array.dtype))
     return wrap(input_node(Buffer.around(array), spec))
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, Tensor]:
+    """Pooled memory: a batch as large as the one before costs no new pages."""
+    spec = spec_of(shape, from_numpy_dtype(dtype))
+    buffer = Buffer(spec.nbytes)
+    return buffer.stored(shape, spec.dtype), wrap(input_node(buffer, spec))
 
 
 def _stack(tensors: Sequence[Any]) -> Tensor:

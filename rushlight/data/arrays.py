@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ class Registry:
     batch_drawn: Callable[[], None] = _do_nothing
     draw_seed: Callable[[Any], int] = _entropy
     seeding: Callable[[Any], tuple[int, int]] = _never_seeded
+    empty: Callable[[tuple[int, ...], np.dtype], tuple[np.ndarray, Any]] | None = None
 
 
 _registry = Registry()
@@ -73,6 +75,7 @@ def register_hooks(
     batch_drawn: Callable[[], None] | None = None,
     draw_seed: Callable[[Any], int] | None = None,
     seeding: Callable[[Any], tuple[int, int]] | None = None,
+    empty: Callable[[tuple[int, ...], np.dtype], tuple[np.ndarray, Any]] | None = None,
 ) -> None:
     """Register what surrounds loading; a hook left out stays as it is.
 
@@ -80,10 +83,15 @@ def register_hooks(
     `batch_drawn()` is called when a batch is asked for, before anything is read.
     `draw_seed(generator)` draws a seed of 0 to 2**63 - 1 from a generator of the framework,
     or from the default one for None; any other object is a TypeError.
-    `seeding(generator)` tells the seed that it started from last, and how often it has been seeded.
+    `seeding(generator)` tells the seed it started from last, and how often it has been seeded.
+    `empty(shape, dtype)` gives an array to fill and the tensor that it becomes.
     """
-    hooks = {"immediate": immediate, "batch_drawn": batch_drawn, "draw_seed": draw_seed}
-    hooks["seeding"] = seeding
+    hooks: dict[str, Any] = {
+        "immediate": immediate,
+        "batch_drawn": batch_drawn,
+        "draw_seed": draw_seed,
+    }
+    hooks |= {"seeding": seeding, "empty": empty}
     _register(**{name: hook for name, hook in hooks.items() if hook is not None})
 
 
@@ -112,6 +120,18 @@ def to_array(value: Any) -> np.ndarray:
 def from_array(array: np.ndarray, owned: bool = False) -> Any:
     """Make a tensor of an array; `owned` says that nobody else can write its memory."""
     return _registry.from_array(array, owned)
+
+
+def gather(column: np.ndarray, places: np.ndarray) -> Any:
+    """A tensor of these rows of an array; IndexError for one that is not there."""
+    count = len(column)
+    if places.size and not (-count <= places.min() and places.max() < count):
+        raise IndexError(f"index out of range for {count} samples")
+    if _registry.empty is None:
+        return from_array(column[places], owned=True)
+    array, tensor = _registry.empty((len(places), *column.shape[1:]), column.dtype)
+    np.take(column, places, axis=0, out=array, mode="wrap")  # checked: nothing to buffer
+    return tensor
 
 
 def stack(values: Sequence[Any]) -> Any:
@@ -155,5 +175,10 @@ def plain_array(tensor: Any) -> np.ndarray | None:
     """A tensor's numbers, if they and their dtype are all that it is; else None."""
     array = _registry.to_array(tensor)
     name = getattr(tensor.dtype, "name", None)
-    plain = name == array.dtype.name and not getattr(tensor, "requires_grad", False)
+    plain = name == _name_of(array.dtype) and not getattr(tensor, "requires_grad", False)
     return array if plain else None
+
+
+@lru_cache(maxsize=64)
+def _name_of(dtype: np.dtype) -> str:
+    return dtype.name  # NumPy makes the text anew each time

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from . import arrays
 from .located import Located, describe
 from .order import random_stream
@@ -84,6 +86,22 @@ class TensorDataset(Dataset[tuple]):
 
     def __getitem__(self, index: Any) -> tuple:
         return tuple(tensor[index] for tensor in self.tensors)
+
+    def gather(self, indices: list) -> list | None:
+        """The batch that `default_collate` would make of these samples; see `gathered`."""
+        if type(self).__getitem__ is not TensorDataset.__getitem__:
+            return None
+        columns = [
+            arrays.plain_array(field) if arrays.is_tensor(field) else field
+            for field in self.tensors
+        ]
+        if not all(isinstance(column, np.ndarray) for column in columns):
+            return None
+        try:
+            places = np.array(indices, np.intp)
+            return [arrays.gather(column, places) for column in columns]
+        except (TypeError, ValueError, IndexError):
+            return None  # reading them one by one says which is wrong
 
     def __len__(self) -> int:
         return len(self.tensors[0])
@@ -211,8 +229,24 @@ class Subset(Dataset[Sample]):
             return [self[index] for index in indices]
         return read_many(self.dataset, [self.indices[index] for index in indices])
 
+    def gather(self, indices: list) -> Any:
+        """The batch that `default_collate` would make of these samples; see `gathered`."""
+        if type(self).__getitem__ is not Subset.__getitem__:
+            return None
+        return gathered(self.dataset, [self.indices[index] for index in indices])
+
     def __len__(self) -> int:
         return len(self.indices)
+
+
+def gathered(dataset: Any, indices: Any) -> Any:
+    """A whole batch in one go, where the dataset can; else None.
+
+    A dataset may define `gather(indices)`: what `default_collate` would make of these samples, or
+    None where it cannot tell.
+    """
+    gather = getattr(dataset, "gather", None)
+    return gather(indices) if callable(gather) else None
 
 
 def read_many(dataset: Any, indices: Any, source: Source | None = None) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
-from .dataset import read_many
+from .collate import default_collate
+from .dataset import gathered, read_many
 from .located import Located, describe
 from .randomness import Source, drawing_from
 
@@ -38,6 +39,10 @@ class MapFetcher:
     def __call__(self, number: int, index: Any) -> Any:
         """The collated batch of a list of indices, or the converted sample of one."""
         source, indices = self.source, index if self.batched else [index]
+        if self.batched and self.collate_fn is default_collate:
+            batch = gathered(self.dataset, indices)
+            if batch is not None:
+                return batch
         with drawing_from(source, self.keeps_globals):
             source.start(("read", number))
             samples = source.watched(lambda: read_many(self.dataset, indices, source))

@@ -27,50 +27,57 @@ _WORDS = 624
 
 
 class Source:
-    """The random numbers of one pass over a dataset; `index` says whose turn it is."""
+    """The random numbers of one pass over a dataset; `turn` says whose they are now."""
 
     def __init__(self, seed: int, epoch: int):
         self.seed = seed
         self.epoch = epoch
-        self.index: Any = 0
-        self.offset = 0
-        self._key: int | None = None
+        self.turn: tuple = ()
+        self._made_for: tuple | None = None
+        self._key = self._offset = 0
         self._generator: np.random.Generator | None = None
         self._uses_globals = False
 
     def start(self, index: Any) -> None:
         """From now on numbers belong to this sample, or batch."""
-        self.index, self.offset = index, 0
-        self._key = self._generator = None
+        self.turn = (index,)  # a new tuple: the same sample may come twice
+
+    def _catch_up(self) -> None:
+        """Make the key of the sample whose turn it is."""
+        if self._made_for is not self.turn:
+            self._made_for, self._offset, self._generator = self.turn, 0, None
+            words = f"{self.seed} {self.epoch} {self.turn}".encode()
+            digest = hashlib.blake2b(words, digest_size=8).digest()
+            self._key = int.from_bytes(digest, "little") >> 1
 
     @property
     def key(self) -> int:
         """63 bits that stand for seed, epoch and index."""
-        if self._key is None:
-            words = f"{self.seed} {self.epoch} {self.index!r}".encode()
-            digest = hashlib.blake2b(words, digest_size=8).digest()
-            self._key = int.from_bytes(digest, "little") >> 1
+        self._catch_up()
         return self._key
 
     @property
     def generator(self) -> np.random.Generator:
         """The sample's generator; the same object until the next sample."""
+        self._catch_up()
         if self._generator is None:
-            self._generator = random_stream(self.key, self.epoch)
+            self._generator = random_stream(self._key, self.epoch)
         return self._generator
 
     def draw(self, count: int) -> tuple[int, int]:
         """The framework's share of the key, and the first of `count` offsets taken now."""
-        offset, self.offset = self.offset, self.offset + count
-        return self.key, offset
+        self._catch_up()
+        offset, self._offset = self._offset, self._offset + count
+        return self._key, offset
 
     def read(self, dataset: Any, indices: Sequence[Any], samples: list) -> None:
         """Append the samples to the list, one by one."""
+        append = samples.append
         for index in indices:
-            self.start(index)
+            self.turn = (index,)
             if self._uses_globals:
                 seed_globals(self.key)
-            samples.append(dataset[index])
+            append(dataset[index])
 
     def watched(self, work: Callable[[], Any]) -> Any:
         """What `work` returns, with the global generators seeded if it draws from them.
@@ -81,12 +88,13 @@ class Source:
         if self._uses_globals:
             seed_globals(self.key)
             return work()
-        before, index = _places(), self.index
+        before, turn = _places(), self.turn
         result = work()
         if _places() == before:
             return result
         self._uses_globals = True
-        self.start(index)
+        self.turn = (*turn,)
+        self._made_for = None
         seed_globals(self.key)
         return work()
 
@@ -112,8 +120,8 @@ def drawing_from(
     The global generators are as before afterwards, unless `keep_globals` is False.
     """
     before, _current.source = _current.source, source
-    kept = (random.getstate(), np.random.get_state()) if keep_globals else None
     places = _places()
+    kept = _states(places) if keep_globals else None
     if seeded:
         seed_globals(source.key)
     try:
@@ -121,8 +129,8 @@ def drawing_from(
     finally:
         _current.source = before
         if kept is not None and _places() != places:
-            random.setstate(kept[0])
-            np.random.set_state(kept[1])
+            random.setstate(kept[1])
+            np.random.set_state(kept[2])
 
 
 def sample_generator() -> np.random.Generator:
@@ -144,21 +152,26 @@ def seed_globals(key: int) -> None:
     np.random.seed([key & 0xFFFFFFFF, key >> 32, _NUMPY])
 
 
-def _exposed_python() -> Any:
-    """Where CPython keeps the place of `random`'s twister and its first word; None elsewhere."""
+def _exposed_python() -> memoryview | None:
+    """Where CPython keeps the place of `random`'s twister and its first words; None elsewhere."""
     probe = random.Random(1)
     try:
-        words = (ctypes.c_uint32 * 2).from_address(id(probe) + object.__basicsize__)
-        expected = probe.getstate()[1]
-        found = [(words[0], words[1]) == (expected[_WORDS], expected[0])]
+        words = _bytes_at(id(probe) + object.__basicsize__, 3)
+        found = [words.tobytes() == _expected(probe)]
         probe.random()
-        expected = probe.getstate()[1]
-        found.append((words[0], words[1]) == (expected[_WORDS], expected[0]))
+        found.append(words.tobytes() == _expected(probe))
     except (TypeError, ValueError):
         return None
-    if not all(found):
-        return None
-    return (ctypes.c_uint32 * 2).from_address(id(random._inst) + object.__basicsize__)
+    return _bytes_at(id(random._inst) + object.__basicsize__, 3) if all(found) else None
+
+
+def _expected(generator: random.Random) -> bytes:
+    state = generator.getstate()[1]
+    return np.array([state[_WORDS], state[0], state[1]], np.uint32).tobytes()
+
+
+def _bytes_at(address: int, words: int) -> memoryview:
+    return memoryview((ctypes.c_ubyte * (4 * words)).from_address(address))
 
 
 _python_words = _exposed_python()
@@ -169,27 +182,37 @@ class _NumPyWords:
 
     def __init__(self) -> None:
         self.generator: Any = None
-        self.words: Any = None
+        self.words: tuple[memoryview, memoryview] | None = None
 
-    def place(self) -> tuple:
+    def place(self) -> Any:
+        """Its first words, and the place among them."""
         generator = np.random.get_bit_generator()
         if generator is not self.generator:
             self.generator, self.words = generator, None
             if type(generator) is np.random.MT19937:
                 address = generator.ctypes.state_address
-                self.words = (ctypes.c_uint32 * (_WORDS + 1)).from_address(address)
+                self.words = _bytes_at(address, 2), _bytes_at(address + 4 * _WORDS, 1)
         if self.words is None:
-            return (repr(generator.state),)
-        return self.words[0], self.words[_WORDS]
+            return repr(generator.state)
+        first, place = self.words
+        return first.tobytes() + place.tobytes()
 
 
 _numpy_words = _NumPyWords()
 
 
 def _places() -> tuple:
-    """Where the global generators stand: equal if nobody drew from them."""
-    if _python_words is None:
-        python: Any = random.getstate()
-    else:
-        python = _python_words[0], _python_words[1]
+    """Where the global generators stand: equal if nobody drew from them, or seeded them."""
+    python = random.getstate() if _python_words is None else _python_words.tobytes()
     return python, _numpy_words.place()
+
+
+_kept: tuple = (None, None, None)
+
+
+def _states(places: tuple) -> tuple:
+    """The states of the global generators; those of last time, if they have not moved since."""
+    global _kept
+    if _kept[0] != places:
+        _kept = places, random.getstate(), np.random.get_state()
+    return _kept

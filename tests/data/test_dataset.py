@@ -4,11 +4,13 @@ import pytest
 from rushlight.data import (
     ChainDataset,
     ConcatDataset,
+    DataLoader,
     Dataset,
     IterableDataset,
     StackDataset,
     Subset,
     TensorDataset,
+    default_collate,
     random_split,
 )
 
@@ -180,3 +182,35 @@ BAD_SPLITS = [
 def test_bad_splits(lengths, kind, message):
     with pytest.raises(kind, match=message):
         random_split(range(10), lengths)
+
+
+GATHERED = [
+    (TensorDataset(np.arange(24.0).reshape(8, 3), np.arange(8)), [3, 0, 3, -1]),
+    (Subset(TensorDataset(np.arange(8)), [5, 4, 2]), [2, 0]),
+    (Subset(Subset(TensorDataset(np.arange(8)), [5, 4, 2]), [1, 2]), [1]),
+]
+
+
+@pytest.mark.parametrize(("dataset", "indices"), GATHERED)
+def test_gathering_is_what_collating_gives(dataset, indices):
+    expected = default_collate([dataset[index] for index in indices])
+    found = dataset.gather(indices)
+    assert [part.tolist() for part in found] == [part.tolist() for part in expected]
+    assert [part.dtype for part in found] == [part.dtype for part in expected]
+
+
+class Doubled(TensorDataset):
+    def __getitem__(self, index):
+        return tuple(2 * part for part in super().__getitem__(index))
+
+
+def test_datasets_that_read_in_their_own_way_are_not_gathered():
+    assert Doubled(np.arange(8)).gather([1, 2]) is None
+    assert Subset(range(8), [1]).gather([0]) is None
+    assert [batch[0].tolist() for batch in DataLoader(Doubled(np.arange(4)), 4)] == [[0, 2, 4, 6]]
+
+
+def test_an_index_out_of_range_is_told_with_its_sample():
+    with pytest.raises(IndexError) as caught:
+        list(DataLoader(TensorDataset(np.arange(4)), 2, sampler=[1, 7]))
+    assert "sample 7 of TensorDataset" in "".join(caught.value.__notes__)

@@ -81,11 +81,13 @@ class _Worker:
             match message:
                 case ("pass", opened):
                     self.opened, self.fetch = opened, None
-                case ("ring", path, self.slot_bytes):
-                    self.memory = memoryview(map_file(path))
+                case ("ring", path, slot_bytes):
+                    self.memory, self.slot_bytes = memoryview(map_file(path)), slot_bytes
                     self.connection.send(("mapped",))
                 case ("task", task, slot):
                     self.connection.send(self._answer(task, slot))
+                case _:
+                    raise AssertionError(message)
 
     def _answer(self, task: Task, slot: int | None) -> Message:
         outcome = Outcome(task.number, self.number)
