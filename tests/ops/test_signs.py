@@ -40,3 +40,16 @@ def test_the_slope_of_sinc_at_zero():
 def test_wrong_arguments():
     with pytest.raises(RuntimeError, match="only supports floating-point dtypes"):
         rl.frexp(rl.tensor([1]))
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64"])
+def test_kernels_know_the_sign_of_a_zero(name):
+    edges = rl.tensor(np.resize([0.0, -0.0, 1.5, -2.0, np.inf, -np.inf], 5003)).to(
+        getattr(rl, name)
+    )
+    others = edges.flip(0) * 2
+    got = rl.copysign(edges, others).double().numpy()
+    want = np.copysign(edges.double().numpy(), others.double().numpy())
+    np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(want))
+    np.testing.assert_array_equal(rl.signbit(edges * 3).numpy(), np.signbit(edges.double().numpy()))
