@@ -118,6 +118,20 @@ def test_nan_infinity_and_places_outside():
     assert_agree(build)
 
 
+def test_the_same_windows_twice():
+    """Nothing says that both results have one size, so each is computed."""
+    windows, counts = p.Windows((3, 2), (2, 1), (1, 1), (1, 2)), (2, 6)
+
+    def build():
+        x = given(numbers((2, 3, 6), "float64"))
+        found = [f(x, counts, windows) for f in (p.max_pool, p.max_places) * 2]
+        ones = [given(np.ones((2, *counts))) for _ in range(2)]
+        spread = [p.spread(o, places, (3, 6)) for o, places in zip(ones, found[1::2], strict=True)]
+        return [*found, *spread]
+
+    assert_agree(build)
+
+
 def test_views_are_read():
     windows = p.Windows((2, 2), (1, 1), (0, 0), (1, 1))
 
