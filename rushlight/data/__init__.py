@@ -12,6 +12,8 @@ from .dataset import (
     TensorDataset,
     random_split,
 )
+from .distributed import DistributedSampler
+from .lengths import LengthBatchSampler, PadCollate
 from .randomness import sample_generator
 from .sampler import (
     BatchSampler,
@@ -29,7 +31,10 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "IterableDataset",
+    "LengthBatchSampler",
+    "PadCollate",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
