@@ -131,6 +131,6 @@ def _fraction(a: np.ndarray, x: np.ndarray) -> np.ndarray:
         above = np.where(above == 0, _TINY, above)
         change = ratio * above
         result = result * change
-        if np.all(np.abs(change - 1) <= 2.3e-16):
+        if np.all(np.abs(change - 1) <= 1e-15):
             break
     return result
