@@ -265,3 +265,38 @@ def test_scheduled_numbers_of_adagrad_begin_at_once():
     optimizer = optim.Adagrad([w], initial_accumulator_value=0.5)
     assert optimizer.state[w]["sum"].tolist() == [0.5, 0.5]
     assert optimizer.state[w]["step"].item() == 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        optim.NAdam,
+        lambda p: optim.RAdam(p, betas=(0.9, 0.9)),
+        lambda p: optim.RMSprop(p, momentum=0.9),
+        lambda p: optim.ASGD(p, t0=1),
+        optim.Adafactor,
+        optim.Muon,
+        lambda p: optim.LBFGS(p, lr=0.1, max_iter=2),
+    ],
+)
+def test_later_steps_make_no_new_programs(make):
+    from rushlight.graph.recorder import PROGRAMS
+
+    w = rl.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    optimizer = make([w])
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    def steps(count):
+        for _ in range(count):
+            optimizer.step(closure)
+            rl.sync()
+
+    steps(8)  # RAdam changes its ways at the sixth
+    before = len(PROGRAMS)
+    steps(4)
+    assert len(PROGRAMS) == before
