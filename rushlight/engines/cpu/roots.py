@@ -57,7 +57,8 @@ class Roots:
                 below = sum([costs[source] for source in equation.inputs])
                 costs[value] = min(cost_of(equation.primitive) + below, 1000)
             depths[value] = 1 + max([depths[source] for source in equation.inputs], default=0)
-            if depths[value] >= _LONGEST_CHAIN:
+            # a view may be in the memory of what it shows, which would have to be there
+            if depths[value] >= _LONGEST_CHAIN and self.roles[value] is Role.MAP:
                 self.ends.add(value)
                 depths[value] = 0
         return costs

@@ -16,7 +16,7 @@ from rushlight.graph.dtype import float32, from_numpy_dtype, int64
 from rushlight.graph.node import Origin, input_node
 from rushlight.graph.recorder import recorder, value_of
 from rushlight.graph.spec import spec_of
-from tests.engines.harness import using
+from tests.engines.harness import given, using, value
 
 HERE = Origin("test", "here")
 
@@ -218,3 +218,20 @@ def test_peak_bytes_counts_temporaries_and_results(engine):
     program = engine.programs[-1]
     specs = next(iter(program._bound))
     assert program.peak_bytes(specs) >= 2 * 64 * 32 * 4 + 64 * 64 * 4
+
+
+@pytest.mark.parametrize("depth", range(58, 66))
+def test_a_view_where_a_long_chain_ends(depth):
+    array = np.arange(1.0, 25).reshape(1, 4, 6)
+    with using(ENGINE):
+        x = given(array)
+        y = x
+        for _ in range(depth):
+            y = e.add(y, x)
+        part = m.slice_(y, (0, 1, 0), (1, 2, 6), (1, 1, 1))
+        flat = m.reshape(part, (2, 6))
+        chosen = e.where(e.compare(e.GT, flat, c.literal(0.0, flat.spec.dtype)), flat, flat)
+        found = m.pad(chosen, c.literal(0.0, flat.spec.dtype), (0, 1), (0, 0))
+        del y, part, flat, chosen
+        got = value(found)
+    np.testing.assert_array_equal(got[:, 1:], (depth + 1) * array[0, 1:3])
