@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from rushlight.engines import load
+from rushlight.engines.cpu.roles import has_kernels
 from rushlight.graph.node import PRIMITIVES
 from rushlight.graph.recorder import recorder, value_of
 from tests.engines import random_graphs
@@ -48,12 +49,17 @@ def test_values_stay_within_their_bounds():
                     assert (array == np.rint(array)).all(), value
 
 
+SIGNS_OF_ZERO = ("copysign", "signbit")
+"""They tell zeros and NaNs apart that the engines may differ in; `tests/ops` has them in tables."""
+
+
 def test_every_primitive_is_met():
     with using(Planning()) as planning:
         for _ in built(1500):
             recorder().compute()
-    rare = {PRIMITIVES[name] for name in ("input", "literal", "placeholder")}
-    assert set(PRIMITIVES.values()) - planning.met - rare == set()
+    rare = {"input", "literal", "placeholder", *SIGNS_OF_ZERO}
+    compiled = {name for name, primitive in PRIMITIVES.items() if has_kernels(primitive)}
+    assert compiled - {primitive.name for primitive in planning.met} - rare == set()
 
 
 class Wrong:

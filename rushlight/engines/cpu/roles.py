@@ -6,7 +6,8 @@ from enum import Enum
 
 from rushlight.engines.cpu.expressions import has_key, is_compiled
 from rushlight.engines.cpu.sizes import Sizes
-from rushlight.graph.dtype import bool_
+from rushlight.graph.dtype import bool_, float32, float64, int64
+from rushlight.graph.node import Primitive
 from rushlight.graph.program import Equation, Graph
 from rushlight.graph.spec import Spec
 
@@ -71,6 +72,14 @@ IN_MEMORY = (*_POOLING, *_CONVOLUTIONS)
 
 WITH_EPILOGUES = ("contract", *_CONVOLUTIONS)
 """Those that take elementwise work on their results along while they store them."""
+
+
+def has_kernels(primitive: Primitive) -> bool:
+    """Whether some of its equations are computed by compiled code; the rest run the same rules."""
+    named = (*LOOKUPS, *_MEETING, *_RUNNING, *_WRITES, *_VIEWS, *REDUCTIONS, *PLACES, *CRAFTED)
+    if primitive.name in (*named, "fence", "reshape", "scan"):
+        return True
+    return any(is_compiled(primitive, dtype) for dtype in (float32, float64, int64))
 
 
 def find_roles(graph: Graph, sizes: Sizes) -> list[Role]:
