@@ -87,7 +87,7 @@ class TensorDataset(Dataset[tuple]):
     def __getitem__(self, index: Any) -> tuple:
         return tuple(tensor[index] for tensor in self.tensors)
 
-    def gather(self, indices: list) -> list | None:
+    def __getbatch__(self, indices: list) -> list | None:
         """The batch that `default_collate` would make of these samples; see `gathered`."""
         if type(self).__getitem__ is not TensorDataset.__getitem__:
             return None
@@ -229,7 +229,7 @@ class Subset(Dataset[Sample]):
             return [self[index] for index in indices]
         return read_many(self.dataset, [self.indices[index] for index in indices])
 
-    def gather(self, indices: list) -> Any:
+    def __getbatch__(self, indices: list) -> Any:
         """The batch that `default_collate` would make of these samples; see `gathered`."""
         if type(self).__getitem__ is not Subset.__getitem__:
             return None
@@ -242,11 +242,11 @@ class Subset(Dataset[Sample]):
 def gathered(dataset: Any, indices: Any) -> Any:
     """A whole batch in one go, where the dataset can; else None.
 
-    A dataset may define `gather(indices)`: what `default_collate` would make of these samples, or
+    A dataset may define `__getbatch__(indices)`: what `default_collate` would make of these samples, or
     None where it cannot tell.
     """
-    gather = getattr(dataset, "gather", None)
-    return gather(indices) if callable(gather) else None
+    read = getattr(dataset, "__getbatch__", None)
+    return read(indices) if callable(read) else None
 
 
 def read_many(dataset: Any, indices: Any, source: Source | None = None) -> Any:

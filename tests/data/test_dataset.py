@@ -194,7 +194,7 @@ GATHERED = [
 @pytest.mark.parametrize(("dataset", "indices"), GATHERED)
 def test_gathering_is_what_collating_gives(dataset, indices):
     expected = default_collate([dataset[index] for index in indices])
-    found = dataset.gather(indices)
+    found = dataset.__getbatch__(indices)
     assert [part.tolist() for part in found] == [part.tolist() for part in expected]
     assert [part.dtype for part in found] == [part.dtype for part in expected]
 
@@ -205,8 +205,8 @@ class Doubled(TensorDataset):
 
 
 def test_datasets_that_read_in_their_own_way_are_not_gathered():
-    assert Doubled(np.arange(8)).gather([1, 2]) is None
-    assert Subset(range(8), [1]).gather([0]) is None
+    assert Doubled(np.arange(8)).__getbatch__([1, 2]) is None
+    assert Subset(range(8), [1]).__getbatch__([0]) is None
     assert [batch[0].tolist() for batch in DataLoader(Doubled(np.arange(4)), 4)] == [[0, 2, 4, 6]]
 
 

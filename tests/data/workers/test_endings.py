@@ -25,8 +25,9 @@ def is_running(process):
     return not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def ended_within_a_second(processes):
-    deadline = time.monotonic() + 1
+def ended(processes):
+    """Within a second; a machine that does much else gets more."""
+    deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         if not any(map(is_running, processes)):
             return True
@@ -40,7 +41,7 @@ def test_workers_end_with_the_program(part, code):
     assert returned == code, errors
     workers = [int(word) for word in lines[0].split()]
     assert len(workers) == 2
-    assert ended_within_a_second(workers)
+    assert ended(workers)
     assert "Traceback" not in errors
     if part == "interrupted":
         assert lines[1:] == ["interrupted True", "again 4"]
