@@ -242,8 +242,8 @@ class Subset(Dataset[Sample]):
 def gathered(dataset: Any, indices: Any) -> Any:
     """A whole batch in one go, where the dataset can; else None.
 
-    A dataset may define `__getbatch__(indices)`: what `default_collate` would make of these samples, or
-    None where it cannot tell.
+    A dataset may define `__getbatch__(indices)`: what `default_collate` would make of these
+    samples, or None where it cannot tell.
     """
     read = getattr(dataset, "__getbatch__", None)
     return read(indices) if callable(read) else None
