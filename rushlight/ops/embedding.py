@@ -80,6 +80,8 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx += rows if padding_idx < 0 else 0
     _check_rows(input, rows)
+    if known_values(input) is None:  # a negative row fails when it is known, and does not wrap
+        input = where(input < 0, constant(rows, input._spec.dtype), input)
     if max_norm is not None:
         _limit_norms(weight, input, max_norm, norm_type)
     padding = -1 if padding_idx is None else padding_idx

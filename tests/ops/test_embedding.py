@@ -77,3 +77,9 @@ def test_a_row_not_known_yet_fails_when_it_is():
         IndexError, match=r"index 8 (.|\n)*In embedding, recorded at .*test_embedding"
     ):
         found.tolist()
+
+
+def test_a_negative_row_not_known_yet_fails_too():
+    found = F.embedding(rl.tensor([0, 2]) - 1, rl.tensor(TABLE))
+    with pytest.raises(IndexError, match=r"In embedding, recorded at .*test_embedding"):
+        found.tolist()

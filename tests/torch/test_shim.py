@@ -253,14 +253,15 @@ if __name__ == "__main__":
 
 
 def test_everything_can_be_taken_back():
-    before = rl.nn.parallel
+    parallel, distributed = rl.nn.parallel, rl.data.distributed
     import torch.nn.parallel
     import torch.utils.data.distributed
 
-    assert torch.nn.parallel.DataParallel is before.DataParallel
+    assert torch.nn.parallel.DataParallel is parallel.DataParallel
+    assert torch.utils.data.distributed.DistributedSampler is distributed.DistributedSampler
     finder.uninstall()
-    assert rl.nn.parallel is before
-    assert not hasattr(rl.data, "distributed")
+    assert rl.nn.parallel is parallel
+    assert rl.data.distributed is distributed
     assert "torch" not in sys.modules
 
 
