@@ -13,6 +13,7 @@ from rushlight.optim.optimizer import Optimizer
 from rushlight.optim.update import (
     Counts,
     Rows,
+    check_betas,
     check_number,
     check_options,
     check_rate,
@@ -48,8 +49,7 @@ class Adam(Optimizer):
     ):
         check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
-        check_number("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
-        check_number("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)
+        check_betas(betas)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)
         defaults = {
             "lr": lr,

@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.graph import elementwise as p
 from rushlight.graph.node import Node
 from rushlight.optim.elementwise import ElementwiseOptimizer, add_quotient, given, running
-from rushlight.optim.update import check_number, check_rate
+from rushlight.optim.update import check_betas, check_number, check_rate
 from rushlight.tensor import Tensor
 
 
@@ -43,8 +43,7 @@ class Adamax(ElementwiseOptimizer):
     ):
         check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
-        check_number("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
-        check_number("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)
+        check_betas(betas)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)
         defaults = {
             "lr": lr,

@@ -107,6 +107,19 @@ def given(grad: Node, value: Node, numbers: dict[str, Node], maximize: bool) -> 
     return multiply_add(grad, numbers["decay"], value) if "decay" in numbers else grad
 
 
+def decay_numbers(group: dict[str, Any], lr: float) -> dict[str, float]:
+    """The number of a group's weight decay: for `given`, or decoupled from it for `decayed`."""
+    decay = group["weight_decay"]
+    if not decay:
+        return {}
+    return {"shrink": 1 - lr * decay} if group["decoupled_weight_decay"] else {"decay": decay}
+
+
+def decayed(value: Node, numbers: dict[str, Node]) -> Node:
+    """The parameter after a decoupled weight decay: (1 - lr λ) θ."""
+    return p.mul(value, numbers["shrink"]) if "shrink" in numbers else value
+
+
 def running(mean: Node, new: Node, part: Node) -> Node:
     """mean + part (new - mean): a running mean with its next value."""
     return multiply_add(mean, part, p.sub(new, mean))

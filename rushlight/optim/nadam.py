@@ -10,11 +10,13 @@ from rushlight.graph.node import Node
 from rushlight.optim.elementwise import (
     ElementwiseOptimizer,
     add_quotient,
+    decay_numbers,
+    decayed,
     given,
     running,
     running_square,
 )
-from rushlight.optim.update import check_number, check_rate
+from rushlight.optim.update import check_betas, check_number, check_rate
 from rushlight.tensor import Tensor
 
 
@@ -56,8 +58,7 @@ class NAdam(ElementwiseOptimizer):
     ):
         check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
-        check_number("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
-        check_number("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)
+        check_betas(betas)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)
         check_number("momentum_decay value", momentum_decay, momentum_decay >= 0.0)
         defaults = {
@@ -93,20 +94,14 @@ class NAdam(ElementwiseOptimizer):
             "gradient's step": -lr * (1 - now) / (1 - product),
             "mean's step": -lr * then / (1 - product * then),
         }
-        decay = group["weight_decay"]
-        if decay and group["decoupled_weight_decay"]:
-            numbers["shrink"] = 1 - lr * decay
-        elif decay:
-            numbers["decay"] = decay
-        return numbers
+        return numbers | decay_numbers(group, lr)
 
     @staticmethod
     def _rule(row: list[Node], numbers: dict[str, Node], maximize: bool) -> list[Node]:
         """The new parameter and moments."""
         value, grad, mean, square = row
         grad = given(grad, value, numbers, maximize)
-        if "shrink" in numbers:
-            value = p.mul(value, numbers["shrink"])
+        value = decayed(value, numbers)
         mean = running(mean, grad, numbers["new mean"])
         square = running_square(square, numbers["old square"], numbers["new square"], grad)
         root = p.unary(p.SQRT, p.div(square, numbers["square so far"]))

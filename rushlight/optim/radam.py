@@ -11,11 +11,13 @@ from rushlight.graph.node import Node
 from rushlight.optim.elementwise import (
     ElementwiseOptimizer,
     add_quotient,
+    decay_numbers,
+    decayed,
     given,
     running,
     running_square,
 )
-from rushlight.optim.update import check_number, check_rate, multiply_add
+from rushlight.optim.update import check_betas, check_number, check_rate, multiply_add
 from rushlight.tensor import Tensor
 
 
@@ -55,8 +57,7 @@ class RAdam(ElementwiseOptimizer):
     ):
         check_rate(lr)
         check_number("epsilon value", eps, eps >= 0.0)
-        check_number("beta parameter at index 0", betas[0], 0.0 <= betas[0] < 1.0)
-        check_number("beta parameter at index 1", betas[1], 0.0 <= betas[1] < 1.0)
+        check_betas(betas)
         check_number("weight_decay value", weight_decay, weight_decay >= 0.0)
         defaults = {
             "lr": lr,
@@ -86,20 +87,14 @@ class RAdam(ElementwiseOptimizer):
         if part is not None:
             numbers["step"] *= part * math.sqrt(1 - beta2**count)
             numbers["eps"] = group["eps"]
-        decay = group["weight_decay"]
-        if decay and group["decoupled_weight_decay"]:
-            numbers["shrink"] = 1 - lr * decay
-        elif decay:
-            numbers["decay"] = decay
-        return numbers
+        return numbers | decay_numbers(group, lr)
 
     @staticmethod
     def _rule(row: list[Node], numbers: dict[str, Node], maximize: bool) -> list[Node]:
         """The new parameter and moments."""
         value, grad, mean, square = row
         grad = given(grad, value, numbers, maximize)
-        if "shrink" in numbers:
-            value = p.mul(value, numbers["shrink"])
+        value = decayed(value, numbers)
         mean = running(mean, grad, numbers["new mean"])
         square = running_square(square, numbers["old square"], numbers["new square"], grad)
         if "eps" in numbers:

@@ -140,6 +140,12 @@ def check_rate(lr: Any) -> None:
     check_number("learning rate", lr, lr >= 0.0)
 
 
+def check_betas(betas: tuple[float, float]) -> None:
+    """ValueError for a running mean's share outside [0, 1)."""
+    for place, beta in enumerate(betas):
+        check_number(f"beta parameter at index {place}", beta, 0.0 <= beta < 1.0)
+
+
 def check_one_rate(lr: Any) -> None:
     """ValueError for a tensor of more or fewer learning rates than one."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
