@@ -47,7 +47,7 @@ def test_a_compressed_file_needs_no_suffix(tmp_path):
     assert read_idx(path).tolist() == [97, 98, 99]
 
 
-PACKED = gzip.compress(HEADER + bytes(1000))
+PACKED = gzip.compress(HEADER + bytes(1000), mtime=0)
 
 BAD_FILES = [
     (b"", "not an IDX file.*found nothing"),
@@ -61,7 +61,7 @@ BAD_FILES = [
     (PACKED[:-12], "damaged gzip"),
     (PACKED[:15] + b"\x55" + PACKED[16:], "damaged gzip"),
     (PACKED[:5], "damaged gzip"),
-    (gzip.compress(b"hello"), "not an IDX file"),
+    (gzip.compress(b"hello", mtime=0), "not an IDX file"),
 ]
 
 
