@@ -7,6 +7,14 @@ from typing import Any, Generic, TypeVar
 
 from . import arrays
 from .ahead import AheadIterator
+from .checks import (
+    check_batching,
+    check_callable,
+    check_stream,
+    check_worker_type,
+    check_workers,
+    checked_context,
+)
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import STREAM, MapFetcher, StreamFetcher
@@ -72,13 +80,13 @@ class DataLoader(Generic[Batch]):
         in_order: bool = True,
         worker_type: str = "thread",
     ):
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
-        _check_worker_type(worker_type)
-        _check_callable("collate_fn", collate_fn)
-        _check_callable("worker_init_fn", worker_init_fn)
+        check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        check_worker_type(worker_type)
+        check_callable("collate_fn", collate_fn)
+        check_callable("worker_init_fn", worker_init_fn)
         if isinstance(dataset, IterableDataset):
-            _check_stream(shuffle, sampler, batch_sampler)
-        _check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)
+            check_stream(shuffle, sampler, batch_sampler)
+        check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)
         self.dataset = dataset
         self.num_workers = num_workers
         self.prefetch_factor = 2 if num_workers > 0 and prefetch_factor is None else prefetch_factor
@@ -125,7 +133,7 @@ class DataLoader(Generic[Batch]):
 
     @multiprocessing_context.setter
     def multiprocessing_context(self, context: Any) -> None:
-        self._multiprocessing_context = _checked_context(context, self.num_workers)
+        self._multiprocessing_context = checked_context(context, self.num_workers)
 
     def __iter__(self) -> DataLoaderIterator[Batch] | AheadIterator:
         if self.timeout != 0 and self.num_workers == 0:
@@ -291,91 +299,3 @@ def _length_or_none(dataset: Any) -> int | None:
         return len(dataset)
     except (TypeError, NotImplementedError):
         return None
-
-
-def _check_workers(
-    num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool
-) -> None:
-    if num_workers < 0:
-        raise ValueError(
-            "num_workers option should be non-negative; "
-            "use num_workers=0 to load in the main process."
-        )
-    if timeout < 0:
-        raise ValueError("timeout option should be non-negative")
-    if num_workers == 0 and prefetch_factor is not None:
-        raise ValueError(
-            "prefetch_factor option could only be specified with workers: "
-            "set num_workers > 0, or prefetch_factor to None."
-        )
-    if prefetch_factor is not None and prefetch_factor < 0:
-        raise ValueError("prefetch_factor option should be non-negative")
-    if persistent_workers and num_workers == 0:
-        raise ValueError("persistent_workers option needs num_workers > 0")
-
-
-def _check_worker_type(worker_type: str) -> None:
-    if worker_type not in ("thread", "process"):
-        raise ValueError(f'worker_type should be "thread" or "process", but got {worker_type!r}')
-
-
-def _check_callable(name: str, value: Any) -> None:
-    if value is not None and not callable(value):
-        raise TypeError(f"{name} should be callable, but got {type(value).__name__}")
-
-
-def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> None:
-    given = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
-    for name, value in given.items():
-        if value is not None:
-            raise ValueError(
-                "DataLoader with IterableDataset: "
-                f"expected unspecified {name} option, but got {name}={value}"
-            )
-
-
-def _check_batching(
-    batch_size: int | None,
-    shuffle: bool | None,
-    sampler: Any,
-    batch_sampler: Any,
-    drop_last: bool,
-) -> None:
-    if sampler is not None and shuffle:
-        raise ValueError("sampler option is mutually exclusive with shuffle")
-    if batch_sampler is not None:
-        if batch_size != 1 or shuffle or sampler is not None or drop_last:
-            raise ValueError(
-                "batch_sampler option is mutually exclusive "
-                "with batch_size, shuffle, sampler, and drop_last"
-            )
-    elif batch_size is None and drop_last:
-        raise ValueError(
-            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
-        )
-
-
-def _checked_context(context: Any, num_workers: int) -> Any:
-    if context is None:
-        return None
-    if num_workers == 0:
-        raise ValueError(
-            "multiprocessing_context can only be used with workers (num_workers > 0), "
-            f"but got num_workers={num_workers}"
-        )
-    import multiprocessing  # here, because importing rushlight must stay quick
-
-    if isinstance(context, str):
-        methods = multiprocessing.get_all_start_methods()
-        if context not in methods:
-            raise ValueError(
-                "multiprocessing_context option should specify a valid start method in "
-                f"{methods!r}, but got multiprocessing_context={context!r}"
-            )
-        return multiprocessing.get_context(context)
-    if not isinstance(context, multiprocessing.context.BaseContext):
-        raise TypeError(
-            "multiprocessing_context option should be a valid context object or a string "
-            f"specifying the start method, but got multiprocessing_context={context}"
-        )
-    return context
