@@ -13,6 +13,7 @@ from .dataset import (
     random_split,
 )
 from .distributed import DistributedSampler
+from .lanes import LanedDataset
 from .lengths import LengthBatchSampler, PadCollate
 from .randomness import sample_generator
 from .sampler import (
@@ -33,6 +34,7 @@ __all__ = [
     "Dataset",
     "DistributedSampler",
     "IterableDataset",
+    "LanedDataset",
     "LengthBatchSampler",
     "PadCollate",
     "RandomSampler",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from . import arrays
 from .dataset import IterableDataset
+from .lanes import LanedDataset, Turns, epoch_of
 from .order import OrderState
 from .workers.crew import Crew, Outcome, Pass, Task
 
@@ -20,7 +22,7 @@ class AheadIterator(Iterator[Any]):
     """One pass over a DataLoader with workers.
 
     Batch k is read by worker k modulo their number; it holds the same whoever reads it.  A stream's
-    batches come from its workers in turn, until each has ended.
+    batches come from its workers in turn, until each has ended, or from its lanes (`lanes.py`).
     """
 
     def __init__(self, loader: Any, crew: Crew, state: OrderState, resumed: dict | None):
@@ -35,6 +37,10 @@ class AheadIterator(Iterator[Any]):
         self._finished: dict[int, Outcome] = {}
         self._active = [True] * crew.size
         self._states = list((resumed or {}).get("workers") or [{}] * crew.size)
+        self._turns: Turns | None = None
+        if isinstance(loader.dataset, LanedDataset):
+            self._turns = Turns(loader.dataset.lane_count(), crew.size, resumed or {})
+            self._states = [resumed or {}] * crew.size
         crew.begin(self._opened(loader._next_pass(), resumed))
         turn = (resumed or {}).get("turn", state.position) % crew.size
         for i in range(crew.size * loader.prefetch_factor):
@@ -44,18 +50,24 @@ class AheadIterator(Iterator[Any]):
 
     def _opened(self, number: int, resumed: dict | None) -> Pass:
         states = tuple(each or None for each in self._states) if resumed else ()
-        return Pass(number, self.state.seed, self.state.epoch, states)
+        epoch = self.state.epoch
+        if self._turns is not None:
+            epoch = epoch_of(self._loader.dataset, epoch)
+        return Pass(number, self.state.seed, epoch, states)
 
     def _give(self, worker: int) -> None:
         """Let a worker read the next batch, if there is one and the worker goes on."""
         if not self._active[worker]:
             return
+        number = self._given if self._turns is None else self._turns.take(worker)
+        if number is None:
+            return
         try:
             index = next(self._indices)
         except StopIteration:
             return
-        task = Task(self._given, index)
-        self._awaited.append((task.number, worker))
+        task = Task(number, index)
+        insort(self._awaited, (task.number, worker))
         self._given += 1
         self.crew.give(worker, task)
 
@@ -69,6 +81,8 @@ class AheadIterator(Iterator[Any]):
         self._give(outcome.worker)
         if outcome.error is None:
             self._states[outcome.worker] = outcome.state
+            if self._turns is not None:
+                self._turns.states |= outcome.state["lanes"]
         self.state = self.state.advance()
         return outcome.result()
 
@@ -77,7 +91,11 @@ class AheadIterator(Iterator[Any]):
             outcome = self._wait()
             if not outcome.ended:
                 return outcome
-            self._active[outcome.worker] = False
+            if self._turns is None:
+                self._active[outcome.worker] = False
+            else:
+                self._turns.end(outcome.number)
+                self._give(outcome.worker)
         self._end()
         raise StopIteration
 
@@ -130,6 +148,8 @@ class AheadIterator(Iterator[Any]):
 
     def stream_state(self) -> dict[str, Any]:
         """Where the stream of each worker stood at the batch given last."""
+        if self._turns is not None:
+            return self._turns.state(self._awaited[0][0] if self._awaited else 0)
         if not self._is_stream or not any(self._states):
             return {}
         turn = self._awaited[0][1] if self._awaited else 0

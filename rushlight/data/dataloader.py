@@ -18,6 +18,7 @@ from .checks import (
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import STREAM, MapFetcher, StreamFetcher
+from .lanes import AllLanes, LanedDataset, epoch_of
 from .order import OrderState, batch_count
 from .progress import Passes, as_dict, from_dict
 from .randomness import Source
@@ -224,7 +225,9 @@ class DataLoader(Generic[Batch]):
             "batch_size": getattr(sampler, "batch_size", self.batch_size),
             "drop_last": getattr(sampler, "drop_last", self.drop_last),
         }
-        if isinstance(self.dataset, IterableDataset):
+        if callable(describe := getattr(self.dataset, "fingerprint", None)):
+            found |= describe()
+        if isinstance(self.dataset, IterableDataset) and not isinstance(self.dataset, LanedDataset):
             found["num_workers"] = self.num_workers
         return {name: value for name, value in found.items() if value is not None}
 
@@ -232,7 +235,11 @@ class DataLoader(Generic[Batch]):
         batched = self.batch_sampler is not None
         if not isinstance(self.dataset, IterableDataset):
             return MapFetcher(self.dataset, batched, self.collate_fn, source)
-        stream = StreamFetcher(self.dataset, batched, self.collate_fn, self.drop_last, source)
+        made = (self.dataset, batched, self.collate_fn, self.drop_last)
+        stream: Any = StreamFetcher(*made, source)
+        if isinstance(self.dataset, LanedDataset):
+            source = Source(source.seed, epoch_of(self.dataset, source.epoch))
+            stream = AllLanes(made, source)
         stream.open(resumed)
         return stream
 
@@ -275,7 +282,7 @@ class DataLoaderIterator(Iterator[Batch]):
 
     def stream_state(self) -> dict[str, Any]:
         """What an iterable dataset says of where it stands."""
-        return self._fetch.state() if isinstance(self._fetch, StreamFetcher) else {}
+        return {} if isinstance(self._fetch, MapFetcher) else self._fetch.state()
 
 
 class EndlessSampler(Sampler[None]):

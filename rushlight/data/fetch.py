@@ -12,7 +12,7 @@ from .dataset import gathered, read_many
 from .located import Located, describe
 from .randomness import Source, drawing_from
 
-STREAM = ("dataset", "read", "workers", "turn")
+STREAM = ("dataset", "read", "workers", "lanes", "turn")
 """What a stream adds to the state of its loader."""
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from rushlight.data.dataset import IterableDataset
 from rushlight.data.fetch import MapFetcher, StreamFetcher
+from rushlight.data.lanes import LanedDataset, LaneFetcher
 from rushlight.data.randomness import Source
+from rushlight.data.workers.info import get_worker_info
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,13 @@ class Job:
         if not isinstance(self.dataset, IterableDataset):
             source = Source(opened.seed, opened.epoch)
             return MapFetcher(self.dataset, self.batched, self.collate_fn, source, False)
-        source = Source(opened.seed + worker, opened.epoch)
         made = (self.dataset, self.batched, self.collate_fn, self.drop_last)
+        if isinstance(self.dataset, LanedDataset):
+            lanes = LaneFetcher(made, Source(opened.seed, opened.epoch), False)
+            info = get_worker_info()
+            lanes.open(opened.state_of(worker), worker, info.num_workers if info else 1)
+            return lanes
+        source = Source(opened.seed + worker, opened.epoch)
         stream = StreamFetcher(*made, source, False)
         stream.open(opened.state_of(worker))
         return stream

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rushlight.data.dataset import IterableDataset
+from rushlight.data.lanes import LanedDataset
 from rushlight.data.workers import child
 from rushlight.data.workers.crew import Crew, Job, Outcome, Pass, Task, note_of
 from rushlight.data.workers.packing import lay_out, unpack, why_not
@@ -193,7 +194,10 @@ class ProcessCrew(Crew):
         if not dead.is_ready:
             self.close()
             raise WorkerDiedError(f"{words}{_AT_START}")
-        if isinstance(self.job.dataset, IterableDataset) and not dead.state:
+        dataset = self.job.dataset
+        if isinstance(dataset, LanedDataset):
+            dead.state = dead.state or self._pass.state_of(worker) or {}
+        elif isinstance(dataset, IterableDataset) and not dead.state:
             self.close()
             raise WorkerDiedError(f"{words}Its stream has no state_dict, so the pass ends here.")
         for _, slot in dead.tasks.values():
