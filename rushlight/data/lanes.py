@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from .dataset import IterableDataset
@@ -120,8 +121,8 @@ class OneLane(StreamFetcher):
 class LaneFetcher:
     """Reads the batches of some of the lanes, each when it is its turn."""
 
-    def __init__(self, made: tuple, source: Source, keeps_globals: bool = True):
-        self.made, self.source, self.keeps_globals = made, source, keeps_globals
+    def __init__(self, made: tuple[Any, ...], source: Source, keeps_globals: bool = True):
+        self.open_lane = partial(OneLane, *made, source=source, keeps_globals=keeps_globals)
         self.count = made[0].lane_count()
         self.lanes: dict[int, OneLane] = {}
 
@@ -129,7 +130,7 @@ class LaneFetcher:
         """Begin to read the lanes of this worker, or go on where the state was taken."""
         states = (state or {}).get("lanes", {})
         for number in range(worker, self.count, workers):
-            lane = self.lanes[number] = OneLane(*self.made, self.source, self.keeps_globals)
+            lane = self.lanes[number] = self.open_lane()
             lane.number = number
             lane.open(states.get(str(number)))
 
