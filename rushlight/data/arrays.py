@@ -122,6 +122,14 @@ def from_array(array: np.ndarray, owned: bool = False) -> Any:
     return _registry.from_array(array, owned)
 
 
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, Any]:
+    """An array to fill, and the tensor that it becomes."""
+    if _registry.empty is not None:
+        return _registry.empty(shape, dtype)
+    array = np.empty(shape, dtype)
+    return array, from_array(array, owned=True)
+
+
 def gather(column: np.ndarray, places: np.ndarray) -> Any:
     """A tensor of these rows of an array; IndexError for one that is not there."""
     count = len(column)
