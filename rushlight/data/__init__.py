@@ -1,5 +1,10 @@
 """Datasets, samplers, collating and the DataLoader, by PyTorch's names."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import (
@@ -26,6 +31,17 @@ from .sampler import (
 )
 from .workers.info import get_worker_info
 
+if TYPE_CHECKING:
+    from .files.numpy_rows import NumpyDataset
+    from .files.tokens import TokenDataset, write_tokens
+
+_LATER = {
+    "NumpyDataset": "files.numpy_rows",
+    "TokenDataset": "files.tokens",
+    "write_tokens": "files.tokens",
+}
+"""Readers of files: imported when they are first asked for."""
+
 __all__ = [
     "BatchSampler",
     "ChainDataset",
@@ -36,6 +52,7 @@ __all__ = [
     "IterableDataset",
     "LanedDataset",
     "LengthBatchSampler",
+    "NumpyDataset",
     "PadCollate",
     "RandomSampler",
     "Sampler",
@@ -44,10 +61,24 @@ __all__ = [
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
+    "TokenDataset",
     "WeightedRandomSampler",
     "default_collate",
     "default_convert",
     "get_worker_info",
     "random_split",
     "sample_generator",
+    "write_tokens",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

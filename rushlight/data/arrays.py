@@ -122,10 +122,10 @@ def from_array(array: np.ndarray, owned: bool = False) -> Any:
     return _registry.from_array(array, owned)
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, Any]:
+def empty(shape: tuple[int, ...], dtype: Any) -> tuple[np.ndarray, Any]:
     """An array to fill, and the tensor that it becomes."""
     if _registry.empty is not None:
-        return _registry.empty(shape, dtype)
+        return _registry.empty(shape, np.dtype(dtype))
     array = np.empty(shape, dtype)
     return array, from_array(array, owned=True)
 

@@ -77,8 +77,10 @@ def _copied(row: Any) -> Any:
 
 
 def _gathered(column: np.ndarray, places: np.ndarray) -> Any:
-    if column.flags.c_contiguous and column.dtype.isnative:
-        return arrays.gather(column, places)
-    # NumPy's take would first copy all of the file.
-    rows = np.ascontiguousarray(column[places], column.dtype.newbyteorder("="))
-    return arrays.from_array(rows, owned=True)
+    if not column.flags.c_contiguous or not column.dtype.isnative:
+        # NumPy's take would first copy all of the file.
+        rows = np.ascontiguousarray(column[places], column.dtype.newbyteorder("="))
+        return arrays.from_array(rows, owned=True)
+    array, tensor = arrays.empty((len(places), *column.shape[1:]), column.dtype)
+    np.take(column, places, axis=0, out=array, mode="wrap")  # checked: nothing to buffer
+    return tensor
