@@ -47,7 +47,7 @@ __version__ = "0.1.0"
 
 _LAZY = ("amp", "data", "engines", "examples", "io", "nn", "optim", "profiler", "testing", "utils")
 _LAZY += ("vision", "fft", "func", "linalg", "signal", "special", "masked")
-_LAZY += ("distributions",)
+_LAZY += ("distributions", "text")
 _ELSEWHERE = {
     **dict.fromkeys(
         (

@@ -39,11 +39,16 @@ def test_data_needs_no_compiler():
     assert "llvmlite" not in loaded_by(program)
 
 
+def test_text_needs_no_engine_and_no_network():
+    loaded = loaded_by("import rushlight.text\nrushlight.text.CharTokenizer.of('ab').encode('ba')")
+    assert not loaded & {"llvmlite", "rushlight.engines.cpu", "tokenizers", "rushlight.io"}
+
+
 def test_small_exact_programs_need_no_compiler():
     program = "import rushlight as rl\nassert (rl.ones(3) * 2 + 1).tolist() == [3, 3, 3]"
     assert "llvmlite" not in loaded_by(program)
 
 
-@pytest.mark.parametrize("name", ["nn", "optim", "data", "utils.data", "utils.checkpoint"])
+@pytest.mark.parametrize("name", ["nn", "optim", "data", "text", "utils.data", "utils.checkpoint"])
 def test_parts_are_found_without_being_imported_first(name):
     loaded_by(f"import rushlight\nassert rushlight.{name}.__name__ == 'rushlight.{name}'")
