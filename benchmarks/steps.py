@@ -14,13 +14,12 @@ weights and see the same batches; losses that differ make the run fail.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import re
 import sys
 from collections.abc import Sequence
 
 from measuring import lengths, machine, table
+from measuring.conditions import conditions_of, heading, note_of_load
 from measuring.memory import measure_start
 from measuring.picture import draw
 from measuring.process import Conditions, SideError, is_installed
@@ -28,20 +27,19 @@ from measuring.rounds import BASE, Measured, measure
 from measuring.sides import SIDES
 from networks.rows import ODD_ROWS, ROWS, Row
 
-BUSY = 0.25  # of the cores: with more, times are rough
 PEERS = [side for side in SIDES if side != "rushlight"]
 
 
 def main() -> int:
     """Measure what was asked for; 1 if a side failed."""
     options = _options()
-    conditions = _conditions(options)
+    conditions = conditions_of(options.cores, options.threads, options.python)
     sides = _sides(options.peers, conditions)
     rows = [row for row in ROWS + ODD_ROWS * options.odd if re.search(options.only, row.name)]
-    note = _note_of_load(conditions)
+    note = note_of_load(conditions)
     limits = machine.measure_limits(conditions)
-    heading = [*_heading(conditions, limits), *note]
-    print(*heading, sep="\n", flush=True)
+    head = [*heading(conditions, limits), *note]
+    print(*head, sep="\n", flush=True)
     if options.lengths:
         return _measure_lengths(lengths.rows_with_lengths(rows), sides, conditions)
     everything = []
@@ -52,7 +50,7 @@ def main() -> int:
             _measure_starts(measured, conditions)
         everything.append(measured)
         print(*table.lines_of(measured, limits), sep="\n", flush=True)
-        _write(options, everything, heading)  # after each row: a long run may be interrupted
+        _write(options, everything, head)  # after each row: a long run may be interrupted
     problems = table.failed(everything)
     print(*(f"FAILED {words}" for words in problems), sep="\n", end="\n" if problems else "")
     return 1 if problems else 0
@@ -78,17 +76,6 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _conditions(options: argparse.Namespace) -> Conditions:
-    if options.cores:
-        cores = tuple(int(core) for core in options.cores.split(","))
-    elif hasattr(os, "sched_getaffinity"):
-        cores = tuple(sorted(os.sched_getaffinity(0)))
-    else:
-        cores = tuple(range(os.cpu_count() or 1))
-    pythons = dict(pair.split("=", 1) for pair in options.python)
-    return Conditions(cores, options.threads or len(cores), pythons)
-
-
 def _sides(peers: str, conditions: Conditions) -> list[str]:
     """Rushlight and the peers that are installed."""
     chosen = ["rushlight"]
@@ -100,30 +87,6 @@ def _sides(peers: str, conditions: Conditions) -> list[str]:
         else:
             print(f"{SIDES[side]} is not installed for {conditions.python(side)}: left out")
     return chosen
-
-
-def _heading(conditions: Conditions, limits: machine.Limits | None) -> list[str]:
-    cores = ",".join(map(str, conditions.cores))
-    where = f"{_processor()}; cores {cores}, {conditions.threads} threads a side."
-    found = f"Measured limits of these cores: {limits}." if limits else "Limits unknown."
-    return [where, found]
-
-
-def _note_of_load(conditions: Conditions) -> list[str]:
-    """A warning where other programs were busy before the run began."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load < BUSY * len(conditions.cores):
-        return []
-    return [f"Rough: other programs kept {load:.1f} cores busy in the minute before the run."]
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-        return f"{names[0]}, {platform.system()} {platform.machine()}"
-    except (OSError, IndexError):
-        return f"{platform.processor()}, {platform.system()} {platform.machine()}"
 
 
 def _measure_starts(measured: Measured, conditions: Conditions) -> None:

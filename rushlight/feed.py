@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,33 +12,44 @@ from rushlight.graph.buffer import Buffer
 from rushlight.graph.creation import random_bits
 from rushlight.graph.dtype import from_numpy_dtype
 from rushlight.graph.node import input_node
-from rushlight.graph.recorder import recorder, value_of
-from rushlight.graph.spec import spec_of
+from rushlight.graph.recorder import engine, recorder, value_of
+from rushlight.graph.spec import Spec, spec_of
 from rushlight.ops import FUNCTIONS
 from rushlight.random import Generator, default_generator
-from rushlight.tensor import Tensor, around_array, wrap
+from rushlight.tensor import Tensor, around_array, node_of, wrap
+
+_LEAST_BYTES = 64 << 10
+"""Of a batch: less is copied sooner than all threads are told."""
 
 
 def register() -> None:
     """Make tensors what batches are made of, and let loading code compute at once."""
     arrays.register_array_type(Tensor, Tensor._values, _from_array, _stack)
-    hooks = immediate, lambda: recorder().soft_cut(), draw_seed, seeding, _empty
-    arrays.register_hooks(*hooks)
+    arrays.register_hooks(
+        immediate=Immediate,
+        batch_drawn=lambda: recorder().soft_cut(),
+        draw_seed=draw_seed,
+        seeding=seeding,
+        empty=_empty,
+        gather=gather,
+    )
 
 
-@contextlib.contextmanager
-def immediate() -> Iterator[None]:
+class Immediate:
     """Compute each operation at once on the reference engine.
 
     Dataset, transform and collate code runs in it, in any kind of worker or none, so that the
     number of workers changes no bit.
     """
-    mine = recorder()
-    before, mine.immediate = mine.immediate, True
-    try:
-        yield
-    finally:
-        mine.immediate = before
+
+    __slots__ = ("_before", "_recorder")
+
+    def __enter__(self) -> None:
+        self._recorder = recorder()
+        self._before, self._recorder.immediate = self._recorder.immediate, True
+
+    def __exit__(self, *exception: object) -> None:
+        self._recorder.immediate = self._before
 
 
 def seeding(generator: Generator | None = None) -> tuple[int, int]:
@@ -60,7 +70,7 @@ def _checked(generator: Generator | None) -> Generator:
 def draw_seed(generator: Generator | None = None) -> int:
     """A number of 63 random bits from a generator, the default one for None."""
     generator = _checked(generator)
-    with immediate():
+    with Immediate():
         bits = random_bits((2,), *generator.draw())
         low, high = value_of(bits).values(bits.spec).tolist()
     return low | (high & 0x7FFFFFFF) << 32
@@ -78,6 +88,49 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, Tensor]
     spec = spec_of(shape, from_numpy_dtype(dtype))
     buffer = Buffer(spec.nbytes)
     return buffer.stored(shape, spec.dtype), wrap(input_node(buffer, spec))
+
+
+def gather(fields: Sequence[Any], places: np.ndarray) -> list[Tensor] | None:
+    """Rows of tensors and arrays in pooled memory; None for what has no plain rows.
+
+    The CPU engine copies large batches with all its threads.
+    """
+    sources = [_rows_of(field) for field in fields]
+    if None in sources:
+        return None
+    count, results = len(places), []
+    for _, _, spec in sources:
+        part = spec_of((count, *spec.shape[1:]), spec.dtype)
+        results.append((Buffer(part.nbytes), part))
+    if sum(part.nbytes for _, part in results) >= _LEAST_BYTES and engine().name == "cpu":
+        from rushlight.engines.cpu.gathering import gather_rows
+
+        columns = [
+            (address, spec.shape[0], part.nbytes // count, buffer.address)
+            for (_, address, spec), (buffer, part) in zip(sources, results, strict=True)
+        ]
+        gather_rows(columns, places)
+    else:
+        for (memory, _, spec), (buffer, part) in zip(sources, results, strict=True):
+            rows = memory.stored(spec.shape, spec.dtype) if type(memory) is Buffer else memory
+            arrays.take(rows, places, buffer.stored(part.shape, part.dtype))
+    return [wrap(input_node(buffer, part)) for buffer, part in results]
+
+
+def _rows_of(field: Any) -> tuple[Any, int, Spec] | None:
+    """The memory that holds a field's rows, its address, and their spec."""
+    if isinstance(field, Tensor):
+        if field.requires_grad:
+            return None
+        if field._cell is None or field._cell.foreign is None:
+            node = node_of(field)
+            buffer = value_of(node)
+            return buffer, buffer.address, node.spec
+        field = field._values()
+    if type(field) is not np.ndarray or not (field.flags.c_contiguous and field.dtype.isnative):
+        return None
+    spec = spec_of(field.shape, from_numpy_dtype(field.dtype))
+    return field, field.ctypes.data, spec
 
 
 def _stack(tensors: Sequence[Any]) -> Tensor:

@@ -48,12 +48,13 @@ class Conditions:
     cores: tuple[int, ...]
     threads: int
     pythons: dict[str, str] = field(default_factory=dict)
+    binds: bool = True  # OpenMP's threads, each to its own core
 
     def python(self, side: str) -> str:
         return self.pythons.get(side) or self.pythons.get(package_of(side)) or sys.executable
 
     def environment(self, side: str, caches: Path | None = None) -> dict[str, str]:
-        """As many threads for all, each of OpenMP's on its own core, kernels kept in `caches`.
+        """As many threads for all, and kernels kept in `caches`.
 
         Byte code is kept too, as it is wherever nobody forbids it.
         """
@@ -62,7 +63,7 @@ class Conditions:
         for name in _THREADS:
             own[name] = str(self.threads)
         own["BENCHMARK_CORES"] = json.dumps(self.cores)
-        if side == "torch":
+        if side == "torch" and self.binds:
             own["GOMP_CPU_AFFINITY"] = " ".join(map(str, self.cores))
         if caches is not None:
             caches.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,10 +95,11 @@ class Worker:
         conditions: Conditions,
         caches: Path | None = None,
         count: int = CHECKED_STEPS,
+        program: str = "measuring.worker",
     ):
         self.side = side
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        command = [conditions.python(side), "-m", "measuring.worker", side, row, str(count)]
+        command = [conditions.python(side), "-m", program, side, row, str(count)]
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             command,

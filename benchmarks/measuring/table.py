@@ -92,7 +92,7 @@ def write_table(path: str, everything: Sequence[Measured], heading: Sequence[str
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     divider = ["---"] + ["---:"] * (len(titles) - 1)
     return [f"| {' | '.join(cells)} |" for cells in (titles, divider, *rows)]
 
@@ -107,7 +107,7 @@ def _times_table(everything: Sequence[Measured], sides: Sequence[str]) -> list[s
         cells += [_ratio_cell(measured, OURS), f"{measured.row.target:.2f}"]
         cells += [_ratio_cell(measured, side) for side in others]
         rows.append(cells)
-    return _table(titles, rows)
+    return table(titles, rows)
 
 
 def _time_cell(measured: Measured, side: str) -> str:
@@ -134,7 +134,7 @@ def _starts_table(everything: Sequence[Measured]) -> list[str]:
             cells = [measured.row.title, SIDES[side], duration(start.cold), cold_next]
             cells += [duration(start.warm), warm_next, f"{start.memory / 2**20:.0f} MB"]
             rows.append(cells)
-    return _table(titles, rows)
+    return table(titles, rows)
 
 
 def _neighbour_table(everything: Sequence[Measured], sides: Sequence[str]) -> list[str]:
@@ -144,4 +144,4 @@ def _neighbour_table(everything: Sequence[Measured], sides: Sequence[str]) -> li
         factors = [measured.slowed(side) for side in sides]
         cells = ["-" if factor is None else f"{factor:.2f}" for factor in factors]
         rows.append([measured.row.title, *cells])
-    return _table(titles, rows)
+    return table(titles, rows)

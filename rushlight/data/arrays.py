@@ -48,6 +48,7 @@ class Registry:
     draw_seed: Callable[[Any], int] = _entropy
     seeding: Callable[[Any], tuple[int, int]] = _never_seeded
     empty: Callable[[tuple[int, ...], np.dtype], tuple[np.ndarray, Any]] | None = None
+    gather: Callable[[Sequence[Any], np.ndarray], list | None] | None = None
 
 
 _registry = Registry()
@@ -70,13 +71,7 @@ def register_array_type(
     _register(kind=kind, to_array=to_array, from_array=from_array, stack=stack)
 
 
-def register_hooks(
-    immediate: Callable[[], AbstractContextManager] | None = None,
-    batch_drawn: Callable[[], None] | None = None,
-    draw_seed: Callable[[Any], int] | None = None,
-    seeding: Callable[[Any], tuple[int, int]] | None = None,
-    empty: Callable[[tuple[int, ...], np.dtype], tuple[np.ndarray, Any]] | None = None,
-) -> None:
+def register_hooks(**hooks: Callable) -> None:
     """Register what surrounds loading; a hook left out stays as it is.
 
     `immediate()` gives the context in which dataset, transform and collate code runs.
@@ -85,14 +80,9 @@ def register_hooks(
     or from the default one for None; any other object is a TypeError.
     `seeding(generator)` tells the seed it started from last, and how often it has been seeded.
     `empty(shape, dtype)` gives an array to fill and the tensor that it becomes.
+    `gather(fields, places)` gives rows of tensors and arrays, or None where it cannot.
     """
-    hooks: dict[str, Any] = {
-        "immediate": immediate,
-        "batch_drawn": batch_drawn,
-        "draw_seed": draw_seed,
-    }
-    hooks |= {"seeding": seeding, "empty": empty}
-    _register(**{name: hook for name, hook in hooks.items() if hook is not None})
+    _register(**hooks)
 
 
 def _register(**changes: Any) -> None:
@@ -130,16 +120,29 @@ def empty(shape: tuple[int, ...], dtype: Any) -> tuple[np.ndarray, Any]:
     return array, from_array(array, owned=True)
 
 
-def gather(column: np.ndarray, places: np.ndarray) -> Any:
-    """A tensor of these rows of an array; IndexError for one that is not there."""
-    count = len(column)
+def gather(fields: Sequence[Any], places: np.ndarray) -> list | None:
+    """The rows at these places (int64) of tensors and arrays, each field as a tensor.
+
+    None where a field has no plain rows; IndexError for a row that is not there.
+    """
+    if _registry.gather is not None:
+        return _registry.gather(fields, places)
+    batch = []
+    for field in fields:
+        if type(field) is not np.ndarray:
+            return None
+        array, tensor = empty((len(places), *field.shape[1:]), field.dtype)
+        take(field, places, array)
+        batch.append(tensor)
+    return batch
+
+
+def take(rows: np.ndarray, places: np.ndarray, result: np.ndarray) -> None:
+    """Copy rows into an array; IndexError for one that is not there."""
+    count = len(rows)
     if places.size and not (-count <= places.min() and places.max() < count):
         raise IndexError(f"index out of range for {count} samples")
-    if _registry.empty is None:
-        return from_array(column[places], owned=True)
-    array, tensor = _registry.empty((len(places), *column.shape[1:]), column.dtype)
-    np.take(column, places, axis=0, out=array, mode="wrap")  # checked: nothing to buffer
-    return tensor
+    np.take(rows, places, axis=0, out=result, mode="wrap")  # checked: nothing to buffer
 
 
 def stack(values: Sequence[Any]) -> Any:

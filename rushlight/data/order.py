@@ -75,6 +75,9 @@ class BlockOrder(Sequence[int]):
         return [self[place] for place in places]
 
     def _read(self, start: int, stop: int) -> list[int]:
+        number, place = divmod(start, self.block_size)
+        if place + stop - start <= self.block_size:
+            return self._block(number)[place : place + stop - start].tolist()
         items: list[int] = []
         while start < stop:
             number, place = divmod(start, self.block_size)
@@ -105,7 +108,8 @@ class BatchOrder(Sequence[list]):
         if not isinstance(number, int):
             return [self[place] for place in number]
         start = number * self.batch_size
-        return list(self.order[start : start + self.batch_size])
+        items = self.order[start : start + self.batch_size]
+        return items if type(items) is list else list(items)
 
 
 def batch_count(length: int, batch_size: int, drop_last: bool) -> int:

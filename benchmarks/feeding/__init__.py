@@ -1,0 +1,1 @@
+"""Data loading, beside `torch.utils.data`: the same programs for both."""

@@ -1,0 +1,133 @@
+"""Datasets and loaders as people write them: one program for Rushlight and for PyTorch."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from networks.framework import framework, name
+
+data = import_module(f"{name}.utils.data")
+pad_sequence = import_module(f"{name}.nn.utils.rnn").pad_sequence
+FOLDER = Path(os.environ.get("BENCHMARK_FILES", "."))
+WINDOW = 256
+DRAWN = 20_000  # windows a pass
+
+
+class Records(data.Dataset):
+    """Rows of a table, each a dict of small arrays."""
+
+    def __init__(self, count: int = 50_000):
+        numbers = np.random.default_rng(1)
+        self.features = numbers.random((count, 8), np.float32)
+        self.place = numbers.random((count, 2), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, index: int) -> dict:
+        return {"features": self.features[index], "place": self.place[index], "label": index % 10}
+
+
+class Texts(data.Dataset):
+    """Sentences of different lengths, as tensors of token numbers, with a label."""
+
+    def __init__(self, count: int = 20_000):
+        numbers = np.random.default_rng(2)
+        lengths = numbers.integers(5, 60, count)
+        self.texts = [framework.from_numpy(numbers.integers(0, 10_000, n)) for n in lengths]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, index: int) -> tuple:
+        return self.texts[index], index % 2
+
+
+def pad(samples: list) -> tuple:
+    """A batch of sentences filled up to the longest, their labels, and their lengths."""
+    texts, labels = zip(*samples, strict=True)
+    lengths = framework.tensor([len(text) for text in texts])
+    return pad_sequence(texts, batch_first=True), framework.tensor(labels), lengths
+
+
+class Images(data.Dataset):
+    """Photographs in files: decoded, cropped and flipped at random."""
+
+    def __init__(self) -> None:
+        library = "torchvision" if name == "torch" else "rushlight.vision"
+        transforms = import_module(f"{library}.transforms")
+        self.paths = sorted((FOLDER / "images").iterdir())
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomCrop(224),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple:
+        from PIL import Image
+
+        with Image.open(self.paths[index]) as image:
+            return self.transform(image.convert("RGB")), index % 10
+
+
+class Windows(data.Dataset):
+    """Windows of a long text of token numbers, and what follows each of them."""
+
+    def __init__(self) -> None:
+        self.tokens = np.memmap(FOLDER / "tokens.bin", np.uint16, "r")
+
+    def __len__(self) -> int:
+        return len(self.tokens) - WINDOW
+
+    def __getitem__(self, index: int) -> tuple:
+        piece = self.tokens[index : index + WINDOW + 1].astype(np.int64)
+        return framework.from_numpy(piece[:-1]), framework.from_numpy(piece[1:])
+
+
+def tensors() -> tuple:
+    images, labels = framework.rand(60_000, 28, 28), framework.randint(0, 10, (60_000,))
+    return data.TensorDataset(images, labels), {"batch_size": 128, "shuffle": True}
+
+
+def records() -> tuple:
+    return Records(), {"batch_size": 256, "shuffle": True}
+
+
+def texts() -> tuple:
+    return Texts(), {"batch_size": 64, "shuffle": True, "collate_fn": pad}
+
+
+def images() -> tuple:
+    return Images(), {"batch_size": 32, "shuffle": True}
+
+
+def windows_by_hand() -> tuple:
+    return _drawn_from(Windows())
+
+
+def windows() -> tuple:
+    """With Rushlight's own dataset; PyTorch has none, so its user's stands in."""
+    if name == "torch":
+        return windows_by_hand()
+    return _drawn_from(data.TokenDataset(FOLDER / "tokens.bin", WINDOW, dtype="uint16"))
+
+
+def _drawn_from(dataset: Any) -> tuple:
+    drawn = data.RandomSampler(dataset, replacement=True, num_samples=DRAWN)
+    return dataset, {"batch_size": 64, "sampler": drawn}
+
+
+def loader_of(row: str) -> Any:
+    """A function of a row's DataLoader; the dataset is made, and calling it makes the loader."""
+    dataset, own = globals()[row]()
+    return lambda **options: data.DataLoader(dataset, drop_last=True, **own, **options)

@@ -1,0 +1,47 @@
+"""The rows of the comparison, and the settings in which each side runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SETTINGS = {
+    "rushlight": ("0", "2 threads", "2 processes"),
+    "torch": ("0", "2 processes"),
+}
+STARTS = {
+    "rushlight": ("2 threads", "2 processes"),
+    "torch": ("2 processes", "2 spawned"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of data, loaded by the function of this name in `feeding.programs`."""
+
+    name: str
+    title: str
+    goal: float  # samples a second, as a multiple of PyTorch's at its better setting
+    batch: int
+
+
+ROWS = [
+    Row("tensors", "`TensorDataset` of 60,000 images of 28x28, batch 128", 20, 128),
+    Row("records", "dicts of small arrays, batch 256", 1.5, 256),
+    Row("texts", "texts padded by a `collate_fn`, batch 64", 1.8, 64),
+    Row("images", "JPEG files of 256x256, crop and flip, batch 32", 1.5, 32),
+    Row("windows", "random windows of a 200 MB token file, batch 64", 5, 64),
+    Row("windows_by_hand", "the same by a user's dataset", 1.3, 64),
+]
+
+
+def options_of(side: str, setting: str) -> dict:
+    """The options of a DataLoader in this setting."""
+    count, _, kind = setting.partition(" ")
+    if count == "0":
+        return {}
+    options: dict = {"num_workers": int(count), "persistent_workers": True}
+    if side == "rushlight":
+        options["worker_type"] = {"threads": "thread", "processes": "process"}[kind]
+    elif kind == "spawned":
+        options["multiprocessing_context"] = "spawn"
+    return options
