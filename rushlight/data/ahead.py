@@ -12,10 +12,8 @@ from . import arrays
 from .dataset import IterableDataset
 from .lanes import LanedDataset, Turns, epoch_of
 from .order import OrderState
+from .watch import Waiting
 from .workers.crew import Crew, Outcome, Pass, Task
-
-PATIENCE = 60.0
-"""Seconds of waiting after which a loader without a timeout says where its workers are."""
 
 
 class AheadIterator(Iterator[Any]):
@@ -101,26 +99,24 @@ class AheadIterator(Iterator[Any]):
 
     def _wait(self) -> Outcome:
         """The outcome of the batch that is due; without an order, of any."""
+        waiting = None
         while True:
             due = self._awaited[0][0] if self._loader.in_order else next(iter(self._finished), None)
             if due in self._finished:
                 outcome = self._finished.pop(due)
                 self._awaited.remove((due, outcome.worker))
                 return outcome
-            for outcome in self._receive():
+            if waiting is None:
+                waiting = Waiting(self._loader.timeout, self._loader.patience)
+            found = self.crew.receive(waiting.left())
+            if not found:
+                waiting.tell(self._where)
+            for outcome in found:
                 self._finished[outcome.number] = outcome
 
-    def _receive(self) -> list[Outcome]:
-        timeout = self._loader.timeout
-        found = self.crew.receive(timeout or PATIENCE)
-        if found:
-            return found
+    def _where(self) -> str:
         number, worker = self._awaited[0]
-        where = f"batch {number} from worker {worker}\n{self.crew.doing()}"
-        if timeout:
-            raise RuntimeError(f"DataLoader timed out after {timeout} seconds, waiting for {where}")
-        warnings.warn(f"waiting for {PATIENCE:.0f} seconds for {where}", stacklevel=4)
-        return self.crew.receive(None)
+        return f"batch {number} from worker {worker}\n{self.crew.doing()}"
 
     def _skip(self, batches: int) -> None:
         name = type(self._loader.dataset).__name__

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
+
+_SHOWN_FRAMES = 8
 
 
 class Located:
@@ -32,3 +36,23 @@ def describe(action: str, index: Any, dataset: Any) -> str:
         shown = ", ".join(repr(entry) for entry in index[:16])
         place = f"samples [{shown}{', ...' if len(index) > 16 else ''}]"
     return f"while {action} {place} of {type(dataset).__name__}"
+
+
+def describe_turn(fetch: Any, index: Any, dataset: Any) -> str:
+    """Which of a batch's samples `fetch` reads, or that it collates them."""
+    turn = () if fetch is None else fetch.source.turn
+    match turn:
+        case (("collate", _), *_):
+            return describe("collating", index, dataset)
+        case (("stream", count), *_):
+            return describe("reading", count, dataset)
+        case (("read", _), *_) | ("start",) | ():
+            return describe("reading", index, dataset)
+    return describe("reading", turn[0], dataset)
+
+
+def lines_of(frame: FrameType | None) -> str:
+    """The innermost lines of the program that a thread runs."""
+    if frame is None:
+        return ""
+    return "".join(traceback.format_stack(frame)[-_SHOWN_FRAMES:]).rstrip()

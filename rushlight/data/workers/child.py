@@ -10,41 +10,72 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from rushlight.data import arrays
-from rushlight.data.workers.crew import Job, Outcome, Pass, Task
+from rushlight.data.located import lines_of
+from rushlight.data.workers.crew import Job, Outcome, Task
 from rushlight.data.workers.info import WorkerInfo, set_worker_info
 from rushlight.data.workers.packing import lay_out, pack, unpack
+from rushlight.data.workers.reader import Reader
 from rushlight.data.workers.remote import pack_error
-from rushlight.data.workers.ring import SharedFile, map_file
-from rushlight.data.workers.threads import fill
+from rushlight.data.workers.shared import SharedFile
 
 Message = tuple
-"""What goes through the pipe.  To the child: ("pass", Pass), ("ring", path, bytes of a slot),
+"""What goes through the pipe.  To the child: ("pass", Pass), ("ring", bytes of a slot),
 ("task", Task, slot) and None.  From it: ("ready",), ("failed", error) and
 ("done", pass number, outcome without batch, packed, places or buffers, slot)."""
 
 
-def main(connection: Any, parcel: tuple, number: int, size: int, seed: int, log: str) -> None:
-    """Read batches until the parent closes the pipe."""
+class Link(NamedTuple):
+    """How a worker process and its parent are joined."""
+
+    batches: Any
+    """The pipe that tasks and batches go through."""
+    questions: Any
+    """The pipe through which the parent asks where the worker is, at any time."""
+    ring: SharedFile
+    """Where batches are put, once it has been given a size."""
+    log: SharedFile
+    """Where the worker's stack is written if it cannot answer."""
+
+
+def main(
+    link: Link, parcel: tuple, number: int, size: int, seed: int, strangers: tuple = ()
+) -> None:
+    """Read batches until the parent closes the pipe; `strangers` are pipe ends of the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to end
-    if hasattr(signal, "SIGUSR1"):
-        faulthandler.register(signal.SIGUSR1, open(log, "w"), chain=False)  # noqa: SIM115
+    for end in strangers:
+        end.close()
+    worker = _Worker(link, number)
+    threading.Thread(target=worker.answer_questions, daemon=True).start()
+    _write_stack_when_told(link.log)
     try:
         job = open_parcel(parcel)
         set_worker_info(WorkerInfo(number, size, seed + number, job.dataset))
         if job.worker_init_fn is not None:
             job.worker_init_fn(number)
-        connection.send(("ready",))
+        link.batches.send(("ready",))
     except Exception as error:  # the parent raises it
-        connection.send(("failed", pack_error(error)))
+        link.batches.send(("failed", pack_error(error)))
         return
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # no parent
-        _Worker(connection, job, number).run()
+        worker.run(job)
     sys.stdout.flush()
     os._exit(0)  # nothing is left to do, and threads of the dataset must not keep it
+
+
+def _write_stack_when_told(log: SharedFile) -> None:
+    """SIGUSR1 works where no Python code can: while a library holds the interpreter's lock."""
+    if not hasattr(signal, "SIGUSR1"):
+        return
+    import fcntl
+
+    fcntl.fcntl(log.handle, fcntl.F_SETFL, os.O_APPEND)
+    faulthandler.register(signal.SIGUSR1, log.handle, all_threads=False, chain=False)
 
 
 def make_parcel(job: Job, file_of: Callable[[int], SharedFile]) -> tuple:
@@ -54,60 +85,72 @@ def make_parcel(job: Job, file_of: Callable[[int], SharedFile]) -> tuple:
     if not size:
         return packed, None, places
     file = file_of(size)
-    memory = map_file(file.path)
+    memory = file.map()
     for (offset, count), buffer in zip(places, buffers, strict=True):
         memory[offset : offset + count] = buffer
     memory.close()
-    return packed, file.path, places
+    return packed, file, places
 
 
 def open_parcel(parcel: tuple) -> Job:
     """The job; what is written to its arrays stays in this process."""
-    packed, path, places = parcel
-    memory = memoryview(b"" if path is None else map_file(path, private=True))
+    packed, file, places = parcel
+    memory = memoryview(b"" if file is None else file.map(private=True))
     return unpack(packed, [memory[offset : offset + size] for offset, size in places])
 
 
 class _Worker:
-    def __init__(self, connection: Any, job: Job, number: int):
-        self.connection, self.job, self.number = connection, job, number
+    def __init__(self, link: Link, number: int):
+        self.link, self.number = link, number
+        self.thread = threading.get_ident()
+        self.reader: Reader | None = None
         self.memory: memoryview | None = None
         self.slot_bytes = 0
-        self.opened: Pass | None = None
-        self.fetch: Any = None
 
-    def run(self) -> None:
-        while (message := self.connection.recv()) is not None:
+    def run(self, job: Job) -> None:
+        reader = self.reader = Reader(job, self.number)
+        pipe = self.link.batches
+        while (message := pipe.recv()) is not None:
             match message:
                 case ("pass", opened):
-                    self.opened, self.fetch = opened, None
-                case ("ring", path, slot_bytes):
-                    self.memory, self.slot_bytes = memoryview(map_file(path)), slot_bytes
-                    self.connection.send(("mapped",))
+                    reader.begin(opened)
+                case ("ring", slot_bytes):
+                    self.memory, self.slot_bytes = memoryview(self.link.ring.map()), slot_bytes
                 case ("task", task, slot):
-                    self.connection.send(self._answer(task, slot))
+                    pipe.send(self._answer(reader, task, slot))
+                    reader.task = None
                 case _:
                     raise AssertionError(message)
 
-    def _answer(self, task: Task, slot: int | None) -> Message:
-        outcome = Outcome(task.number, self.number)
-        packed: Any = None
+    def _answer(self, reader: Reader, task: Task, slot: int | None) -> Message:
+        opened = reader.opened
+        assert opened is not None
         try:
+            outcome = reader.read(task)
             with arrays.immediate():
-                if self.fetch is None:
-                    self.fetch = self.job.fetcher(self.opened, self.number)
-                fill(outcome, self.fetch, task)
                 packed, buffers = pack(outcome.batch)
-                outcome.batch = None
         except Exception as error:  # the parent raises it
-            outcome.batch = None
             failed = pack_error(error)
-            return ("done", self.opened.number, outcome, None, failed, slot)
+            return ("done", opened.number, Outcome(task.number, self.number), None, failed, slot)
+        outcome.batch = None
         places, size = lay_out(buffers)
         if slot is None or size > self.slot_bytes:
             copies = [bytes(buffer) for buffer in buffers]
-            return ("done", self.opened.number, outcome, packed, copies, slot)
+            return ("done", opened.number, outcome, packed, copies, slot)
         start = slot * self.slot_bytes
         for (offset, count), buffer in zip(places, buffers, strict=True):
             self.memory[start + offset : start + offset + count] = buffer
-        return ("done", self.opened.number, outcome, packed, places, slot)
+        return ("done", opened.number, outcome, packed, places, slot)
+
+    def answer_questions(self) -> None:
+        """Say where the worker is; without a parent end it, whatever it is doing."""
+        pipe = self.link.questions
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                number = pipe.recv()
+                frame = sys._current_frames().get(self.thread)
+                reader = self.reader
+                starting = f"is starting\n{lines_of(frame)}"
+                pipe.send((number, starting if reader is None else reader.doing(frame)))
+        time.sleep(0.2)  # the worker itself ends more tidily, if it can
+        os._exit(1)

@@ -14,7 +14,6 @@ import time
 import weakref
 from dataclasses import replace
 from multiprocessing import connection as connections
-from pathlib import Path
 from typing import Any
 
 from rushlight.data.dataset import IterableDataset
@@ -23,7 +22,8 @@ from rushlight.data.workers import child
 from rushlight.data.workers.crew import Crew, Job, Outcome, Pass, Task, note_of
 from rushlight.data.workers.packing import lay_out, unpack, why_not
 from rushlight.data.workers.remote import unpack_error
-from rushlight.data.workers.ring import Ring, SharedFile
+from rushlight.data.workers.ring import Ring
+from rushlight.data.workers.shared import SharedFile
 
 _PRELOADED = ["numpy", "rushlight.data.workers.child"]
 _AT_START = (
@@ -31,6 +31,7 @@ _AT_START = (
     'under `if __name__ == "__main__":`, or use worker_type="thread".'
 )
 _LOG_BYTES = 1 << 14
+_ANSWER_TIME, _STACK_TIME = 1.0, 0.1
 _ROOM = 1.25
 """A slot is so much larger than the first batch."""
 
@@ -42,12 +43,42 @@ class WorkerDiedError(RuntimeError):
 class _Member:
     """One worker process, and what it has been given and not yet done."""
 
-    def __init__(self, process: Any, pipe: Any, log: SharedFile):
-        self.process, self.pipe, self.log = process, pipe, log
+    def __init__(self, process: Any, pipe: Any, questions: Any, log: SharedFile):
+        self.process, self.pipe, self.questions, self.log = process, pipe, questions, log
+        self.asked = 0
         self.tasks: dict[tuple[int, int], tuple[Task, int | None]] = {}
         self.state: dict = {}
         self.is_ready = False
         self.has_said_all = False
+
+    def ask(self) -> None:
+        """Ask where it is."""
+        self.asked += 1
+        with contextlib.suppress(OSError):
+            self.questions.send(self.asked)
+
+    def answer(self, deadline: float) -> str:
+        """What it said to the last question; nothing if it was not in time."""
+        with contextlib.suppress(EOFError, OSError):
+            while self.questions.poll(max(0.0, deadline - time.monotonic())):
+                number, words = self.questions.recv()
+                if number == self.asked:
+                    return words
+        return ""
+
+    def stack(self) -> str:
+        """What it runs, written by a handler that needs no Python."""
+        if not self.is_ready:
+            return "is starting: it imports the program that is running, or what it needs"
+        if not hasattr(signal, "SIGUSR1"):
+            return "does not answer: a library holds the interpreter's lock"
+        os.truncate(self.log.handle, 0)
+        os.kill(self.process.pid, signal.SIGUSR1)
+        time.sleep(_STACK_TIME)
+        text = os.pread(self.log.handle, _LOG_BYTES, 0).strip(b"\0").decode(errors="replace")
+        threads = [part for part in text.split("\n\n") if "answer_questions" not in part]
+        stack = "\n\n".join(threads).rstrip()
+        return f"does not answer: a library holds the interpreter's lock\n{stack}"
 
 
 class ProcessCrew(Crew):
@@ -59,11 +90,13 @@ class ProcessCrew(Crew):
         self._pass = Pass(-1, 0, 0)
         self._ring: Ring | None = None
         self._files: list[SharedFile] = []
-        self._parcel = self._make_parcel()
         self._members: list[_Member] = []
         self._finish = weakref.finalize(self, _end, self._members, self._files)
         try:
-            self._members += [self._start(number) for number in range(size)]
+            self._ring_file = self._new_file()
+            self._parcel = self._make_parcel()
+            for number in range(size):
+                self._members.append(self._start(number))
         except BaseException:
             self.close()
             raise
@@ -83,19 +116,25 @@ class ProcessCrew(Crew):
                 + '. Make it picklable, or use worker_type="thread".'
             ) from error
 
-    def _new_file(self, size: int) -> SharedFile:
+    def _new_file(self, size: int = 0) -> SharedFile:
         file = SharedFile(size)
         self._files.append(file)
         return file
 
     def _start(self, number: int) -> _Member:
-        ours, theirs = self._context.Pipe()
+        (ours, theirs), (asking, answering) = self._context.Pipe(), self._context.Pipe()
         log = self._new_file(_LOG_BYTES)
-        given = (theirs, self._parcel, number, self.size, self.seed, log.path)
+        strangers: tuple = ()
+        if self._context.get_start_method() == "fork":  # it would keep our ends open
+            members = [(each.pipe, each.questions) for each in self._members]
+            strangers = tuple(end for ends in members for end in ends) + (ours, asking)
+        link = child.Link(theirs, answering, self._ring_file, log)
+        given = (link, self._parcel, number, self.size, self.seed, strangers)
         process = self._context.Process(target=child.main, args=given, daemon=True)
         process.start()
         theirs.close()
-        return _Member(process, ours, log)
+        answering.close()
+        return _Member(process, ours, asking, log)
 
     # --------------------------------------------------------------------------------- telling
     def begin(self, new: Pass) -> None:
@@ -148,8 +187,6 @@ class ProcessCrew(Crew):
             case ("ready",):
                 member.is_ready = True
                 return []
-            case ("mapped",):
-                return []
             case ("failed", error):
                 self.close()
                 raise unpack_error(error, note_of(worker, self.size, "process"))
@@ -181,10 +218,10 @@ class ProcessCrew(Crew):
         return [outcome]
 
     def _make_ring(self, size: int) -> None:
-        self._ring = Ring(-(-int(size * _ROOM) // 4096) * 4096, self._slots)
-        self._files.append(self._ring.file)
+        slot_bytes = -(-int(size * _ROOM) // 4096) * 4096
+        self._ring = Ring(self._ring_file, slot_bytes, self._slots)
         for member in self._members:
-            self._send(member, ("ring", self._ring.file.path, self._ring.slot_bytes))
+            self._send(member, ("ring", slot_bytes))
 
     def _replace(self, worker: int) -> None:
         """A new process does what the dead one had to do; the caller learns of it."""
@@ -204,9 +241,10 @@ class ProcessCrew(Crew):
             if slot is not None:
                 self._ring.give_back(slot)
         dead.pipe.close()
+        dead.questions.close()
         fresh = self._members[worker] = self._start(worker)
         if self._ring is not None:
-            self._send(fresh, ("ring", self._ring.file.path, self._ring.slot_bytes))
+            self._send(fresh, ("ring", self._ring.slot_bytes))
         states = [member.state or None for member in self._members]
         states[worker] = fresh.state = dead.state
         self._send(fresh, ("pass", replace(self._pass, states=tuple(states))))
@@ -216,14 +254,14 @@ class ProcessCrew(Crew):
         raise WorkerDiedError(f"{words}Go on with next(): another process has taken its place.")
 
     def doing(self) -> str:
-        """The stack of each worker, which it writes when it is asked."""
+        """What each worker says that it does; of one that cannot say, the stack."""
+        for member in self._members:
+            member.ask()
+        deadline = time.monotonic() + _ANSWER_TIME
         lines = []
         for number, member in enumerate(self._members):
-            if hasattr(signal, "SIGUSR1") and member.is_ready:
-                os.kill(member.process.pid, signal.SIGUSR1)
-                time.sleep(0.05)
-                text = Path(member.log.path).read_bytes().strip(b"\0").decode(errors="replace")
-                lines.append(f"worker {number} (process {member.process.pid}) is at\n{text}")
+            words = member.answer(deadline) or member.stack()
+            lines.append(f"worker {number} (process {member.process.pid}) {words}")
         return "\n".join(lines)
 
     def close(self) -> None:
@@ -240,6 +278,15 @@ def _default_context() -> Any:
     return context
 
 
+def get_ready() -> None:
+    """Let the fork server begin to load what workers need, while the program goes on."""
+    context = _default_context()
+    if context.get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        forkserver.ensure_running()
+
+
 def _problem(name: str, part: Any) -> str:
     try:
         child.pack(part)
@@ -252,6 +299,7 @@ def _end(members: list[_Member], files: list[SharedFile]) -> None:
     for member in members:
         with contextlib.suppress(OSError, ValueError):
             member.pipe.close()
+            member.questions.close()
     deadline = time.monotonic() + 0.3
     for member in members:
         member.process.join(max(0.0, deadline - time.monotonic()))

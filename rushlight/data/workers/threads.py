@@ -6,14 +6,14 @@ import copy
 import queue
 import sys
 import threading
-import traceback
 import weakref
 from dataclasses import replace
 from typing import Any
 
-from rushlight.data import arrays
+from rushlight.data.located import lines_of
 from rushlight.data.workers.crew import Crew, Job, Outcome, Pass, Task, note_of
 from rushlight.data.workers.info import WorkerInfo, set_worker_info
+from rushlight.data.workers.reader import Reader
 
 
 class ThreadCrew(Crew):
@@ -24,11 +24,13 @@ class ThreadCrew(Crew):
         self._done: queue.SimpleQueue = queue.SimpleQueue()
         self._orders: list[queue.SimpleQueue] = [queue.SimpleQueue() for _ in range(size)]
         self._pass = -1
+        self._readers: list[Reader | None] = [None] * size
         self._threads = [self._start(number) for number in range(size)]
         self._finish = weakref.finalize(self, _end, self._orders)
 
     def _start(self, number: int) -> threading.Thread:
-        given = (self.job, number, self.size, self.seed, self._orders[number], self._done)
+        given: tuple = (self.job, number, self.size, self.seed, self._orders[number], self._done)
+        given += (self._readers,)
         thread = threading.Thread(target=_work, args=given, daemon=True, name=f"loader-{number}")
         thread.start()
         return thread
@@ -55,15 +57,13 @@ class ThreadCrew(Crew):
                 return [outcome]
 
     def doing(self) -> str:
-        """The innermost lines of each thread."""
+        """What each thread reads, and the innermost lines that it runs."""
         frames = sys._current_frames()
         lines = []
-        for number, thread in enumerate(self._threads):
+        for number, (thread, reader) in enumerate(zip(self._threads, self._readers, strict=True)):
             frame = frames.get(thread.ident or 0)
-            if frame is not None:
-                lines.append(
-                    f"worker {number} is at\n{''.join(traceback.format_stack(frame)[-4:])}"
-                )
+            words = f"is starting\n{lines_of(frame)}" if reader is None else reader.doing(frame)
+            lines.append(f"worker {number} (thread) {words}")
         return "\n".join(lines)
 
     def close(self) -> None:
@@ -86,39 +86,30 @@ def _drain(orders: queue.SimpleQueue) -> None:
             return
 
 
-def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any) -> None:
+def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any, desk: list) -> None:
     if hasattr(job.dataset, "load_state_dict"):  # where it stands is each worker's own
         job = replace(job, dataset=copy.deepcopy(job.dataset))
     set_worker_info(WorkerInfo(number, size, seed + number, job.dataset))
-    fetch, current, broken = None, -1, None
+    reader = desk[number] = Reader(job, number)
+    broken: BaseException | None = None
     if job.worker_init_fn is not None:
         try:
             job.worker_init_fn(number)
-        except Exception as error:
+        except BaseException as error:
             error.add_note(f"in worker_init_fn {note_of(number, size, 'thread')}")
             broken = error
+    current = -1
     while (order := orders.get()) is not None:
         if isinstance(order, Pass):
-            current, fetch, opened = order.number, None, order
+            current = order.number
+            reader.begin(order)
             continue
         outcome = Outcome(order.number, number, error=broken)
         if broken is None:
             try:
-                with arrays.immediate():
-                    if fetch is None:
-                        fetch = job.fetcher(opened, number)
-                    fill(outcome, fetch, order)
-            except Exception as error:
+                outcome = reader.read(order)
+            except BaseException as error:  # the loop raises it, also a SystemExit
                 error.add_note(note_of(number, size, "thread"))
                 outcome.error = error
         done.put((current, outcome))
-
-
-def fill(outcome: Outcome, fetch: Any, task: Task) -> None:
-    """Read the batch of a task; a stream's end and its state belong to the outcome."""
-    try:
-        outcome.batch = fetch(task.number, task.index)
-    except StopIteration:
-        outcome.ended = True
-    if hasattr(fetch, "state"):
-        outcome.state = fetch.state()
+        reader.task = None

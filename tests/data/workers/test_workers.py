@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rushlight.data import DataLoader
-from rushlight.data.workers import ring
+from rushlight.data.workers import shared as shared_files
 from rushlight.data.workers.processes import WorkerDiedError
 from tests.data.workers import datasets as d
 
@@ -33,7 +33,7 @@ def shared():
     folder = "/proc/self/fd"
     handles = [os.path.join(folder, name) for name in os.listdir(folder)]
     nameless = [path for path in handles if "memfd:rushlight" in _target(path)]
-    return nameless + [name for name in os.listdir(ring._SHARED) if name.startswith("rushlight-")]
+    return nameless + [name for name in os.listdir(shared_files._SHARED) if name.startswith("rushlight-")]
 
 
 def _target(path):
@@ -239,7 +239,7 @@ def test_too_little_shared_memory_is_told(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(ring.SharedMemoryError, match=r"need \d+ bytes.*free.*--shm-size"):
+    with pytest.raises(shared_files.SharedMemoryError, match=r"need \d+ bytes.*free.*--shm-size"):
         loaded(d.Rows(), num_workers=1, worker_type="process")
 
 
