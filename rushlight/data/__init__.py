@@ -29,6 +29,7 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from .watch import StalledWarning
 from .workers.info import get_worker_info
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ __all__ = [
     "Sampler",
     "SequentialSampler",
     "StackDataset",
+    "StalledWarning",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",

@@ -27,6 +27,12 @@ def check_workers(
         raise ValueError("persistent_workers option needs num_workers > 0")
 
 
+def check_patience(patience: float | None) -> None:
+    """Refuse what is no number of seconds."""
+    if patience is not None and not patience >= 0:
+        raise ValueError(f"patience option should be non-negative or None, but got {patience!r}")
+
+
 def check_worker_type(worker_type: str) -> None:
     """Refuse a kind of worker that there is not."""
     if worker_type not in ("thread", "process"):

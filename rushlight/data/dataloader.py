@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +11,7 @@ from .ahead import AheadIterator
 from .checks import (
     check_batching,
     check_callable,
+    check_patience,
     check_stream,
     check_worker_type,
     check_workers,
@@ -23,6 +25,7 @@ from .order import OrderState, batch_count
 from .progress import Passes, as_dict, from_dict
 from .randomness import Source
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, innermost
+from .watch import PATIENCE, Watch
 from .workers.crew import Crew, Job
 from .workers.threads import ThreadCrew
 
@@ -45,6 +48,7 @@ class DataLoader(Generic[Batch]):
     `persistent_workers` serve all passes, `worker_init_fn(number)` runs first in each, `timeout`
     says how many seconds to wait for a batch before a RuntimeError tells where the workers are.
     With `in_order=False` a batch that is ready comes first. `pin_memory` changes nothing.
+    After `patience` seconds without a batch a StalledWarning says where it hangs; None: never.
 
     Options that contradict each other are a ValueError, of a wrong type a TypeError; `timeout`
     without workers is an AssertionError when iterated. An error in a worker is raised here with
@@ -80,8 +84,10 @@ class DataLoader(Generic[Batch]):
         pin_memory_device: str = "",
         in_order: bool = True,
         worker_type: str = "thread",
+        patience: float | None = PATIENCE,
     ):
         check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        check_patience(patience)
         check_worker_type(worker_type)
         check_callable("collate_fn", collate_fn)
         check_callable("worker_init_fn", worker_init_fn)
@@ -98,6 +104,7 @@ class DataLoader(Generic[Batch]):
         self.multiprocessing_context = multiprocessing_context
         self.in_order = in_order
         self.worker_type = worker_type
+        self.patience = patience
         self.generator = generator
         self.persistent_workers = persistent_workers
         if sampler is None:
@@ -118,6 +125,10 @@ class DataLoader(Generic[Batch]):
         self._crew: Crew | None = None
         self._begun = 0
         self._resumed: dict[str, Any] | None = None
+        if num_workers > 0 and worker_type == "process" and multiprocessing_context is None:
+            from .workers.processes import get_ready
+
+            get_ready()
         self._initialized = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -260,20 +271,27 @@ class DataLoaderIterator(Iterator[Batch]):
         self.ended = False
         self._index_sampler = loader._index_sampler
         self._indices = loader._passes.indices(state)
+        self._watch = watch = Watch(loader.dataset, loader.patience)
+        watch.since = time.perf_counter()
         with arrays.immediate():
-            self._fetch = loader._fetcher(Source(state.seed, state.epoch), resumed)
+            self._fetch = watch.fetch = loader._fetcher(Source(state.seed, state.epoch), resumed)
             if isinstance(self._fetch, StreamFetcher) and resumed is None:
                 self._fetch.skip(state.position, loader.batch_size)
+        watch.since = None
 
     def __next__(self) -> Batch:
         arrays.batch_drawn()
+        watch, position = self._watch, self.state.position
         try:
             index = next(self._indices)
+            watch.task, watch.since = (position, index), time.perf_counter()
             with arrays.immediate():
-                batch = self._fetch(self.state.position, index)
+                batch = self._fetch(position, index)
         except StopIteration:
             self.ended = True
             raise
+        finally:
+            watch.since = None
         self.state = self.state.advance()
         return batch
 

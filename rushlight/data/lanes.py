@@ -124,6 +124,7 @@ class LaneFetcher:
     def __init__(self, made: tuple[Any, ...], source: Source, keeps_globals: bool = True):
         self.open_lane = partial(OneLane, *made, source=source, keeps_globals=keeps_globals)
         self.count = made[0].lane_count()
+        self.source = source
         self.lanes: dict[int, OneLane] = {}
 
     def open(self, state: dict[str, Any] | None, worker: int = 0, workers: int = 1) -> None:

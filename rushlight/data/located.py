@@ -40,15 +40,19 @@ def describe(action: str, index: Any, dataset: Any) -> str:
 
 def describe_turn(fetch: Any, index: Any, dataset: Any) -> str:
     """Which of a batch's samples `fetch` reads, or that it collates them."""
-    turn = () if fetch is None else fetch.source.turn
-    match turn:
+    match () if fetch is None else fetch.source.turn:
         case (("collate", _), *_):
             return describe("collating", index, dataset)
-        case (("stream", count), *_):
-            return describe("reading", count, dataset)
-        case (("read", _), *_) | ("start",) | ():
+        case (("stream", _), *_):
+            return describe("reading", fetch.count, dataset)
+        case (("lane", number, _), *_):
+            count = fetch.lanes[number].count
+            return f"{describe('reading', count, dataset)} (lane {number})"
+        case (("read", _) | "start", *_) | ():
             return describe("reading", index, dataset)
-    return describe("reading", turn[0], dataset)
+        case (sample, *_):
+            return describe("reading", sample, dataset)
+    raise AssertionError(index)
 
 
 def lines_of(frame: FrameType | None) -> str:

@@ -84,7 +84,7 @@ class Watch:
         try:
             warnings.warn_explicit(words, StalledWarning, *place)
         except StalledWarning:  # made an error, which nobody could catch in this thread
-            print(f"StalledWarning: {words}", file=sys.stderr)
+            sys.stderr.write(f"StalledWarning: {words}\n")
 
 
 class _Watcher:

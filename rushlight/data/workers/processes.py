@@ -281,7 +281,7 @@ def _default_context() -> Any:
 def get_ready() -> None:
     """Let the fork server begin to load what workers need, while the program goes on."""
     context = _default_context()
-    if context.get_start_method() == "forkserver":
+    if context.get_start_method() == "forkserver" and multiprocessing.parent_process() is None:
         from multiprocessing import forkserver
 
         forkserver.ensure_running()

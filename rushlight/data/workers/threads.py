@@ -90,7 +90,6 @@ def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any, d
     if hasattr(job.dataset, "load_state_dict"):  # where it stands is each worker's own
         job = replace(job, dataset=copy.deepcopy(job.dataset))
     set_worker_info(WorkerInfo(number, size, seed + number, job.dataset))
-    reader = desk[number] = Reader(job, number)
     broken: BaseException | None = None
     if job.worker_init_fn is not None:
         try:
@@ -98,6 +97,7 @@ def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any, d
         except BaseException as error:
             error.add_note(f"in worker_init_fn {note_of(number, size, 'thread')}")
             broken = error
+    reader = desk[number] = Reader(job, number)
     current = -1
     while (order := orders.get()) is not None:
         if isinstance(order, Pass):

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from rushlight.data import DataLoader
+from rushlight.data.workers import memory
 from rushlight.data.workers import shared as shared_files
 from rushlight.data.workers.processes import WorkerDiedError
+from rushlight.data.workers.shared import SharedMemoryError
 from tests.data.workers import datasets as d
 
 KINDS = ["thread", "process"]
@@ -33,7 +35,9 @@ def shared():
     folder = "/proc/self/fd"
     handles = [os.path.join(folder, name) for name in os.listdir(folder)]
     nameless = [path for path in handles if "memfd:rushlight" in _target(path)]
-    return nameless + [name for name in os.listdir(shared_files._SHARED) if name.startswith("rushlight-")]
+    return nameless + [
+        name for name in os.listdir(shared_files._SHARED) if name.startswith("rushlight-")
+    ]
 
 
 def _target(path):
@@ -234,13 +238,35 @@ def test_arrays_of_a_dataset_are_each_workers_own_to_write():
     assert dataset.rows[0, 0] == 0
 
 
-def test_too_little_shared_memory_is_told(monkeypatch):
+def test_too_little_memory_is_told(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 300)
+    words = r"need 512 bytes of shared memory, but this process may use 300 more.*--memory"
+    with pytest.raises(SharedMemoryError, match=words):
+        loaded(d.Rows(), num_workers=1, worker_type="process")
+
+
+def test_too_little_room_for_shared_files_is_told(monkeypatch):
     def full(handle, start, size):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(shared_files, "_nameless", lambda: -1)
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(shared_files.SharedMemoryError, match=r"need \d+ bytes.*free.*--shm-size"):
+    words = r"need 512 bytes of shared memory, but /dev/shm has room for \d+ more.*--shm-size"
+    with pytest.raises(SharedMemoryError, match=words):
         loaded(d.Rows(), num_workers=1, worker_type="process")
+
+
+def test_shared_files_may_have_names(monkeypatch):
+    """As they have on systems that know no other."""
+    monkeypatch.setattr(shared_files, "_nameless", lambda: -1)
+    found = loaded(d.Growing(), batch_size=None, num_workers=2, worker_type="process")
+    assert found == loaded(d.Growing(), batch_size=None)
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_other_ways_to_start(method):
+    options = {"worker_type": "process", "multiprocessing_context": method}
+    assert loaded(d.Rows(), num_workers=2, **options) == loaded(d.Rows())
 
 
 def test_an_abandoned_pass_ends_its_workers():
