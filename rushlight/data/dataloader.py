@@ -62,6 +62,10 @@ class DataLoader(Generic[Batch]):
     """
 
     _initialized = False
+    _latest: DataLoaderIterator | AheadIterator | None = None
+    _crew: Crew | None = None
+    _begun = 0
+    _resumed: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -121,14 +125,7 @@ class DataLoader(Generic[Batch]):
             collate_fn = default_convert if batch_sampler is None else default_collate
         self.collate_fn = collate_fn
         self._passes = Passes(self._index_sampler)
-        self._latest: DataLoaderIterator | AheadIterator | None = None
-        self._crew: Crew | None = None
-        self._begun = 0
-        self._resumed: dict[str, Any] | None = None
-        if num_workers > 0 and worker_type == "process" and multiprocessing_context is None:
-            from .workers.processes import get_ready
-
-            get_ready()
+        self._get_ready()
         self._initialized = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -176,6 +173,12 @@ class DataLoader(Generic[Batch]):
         if self.persistent_workers:
             self._crew = crew
         return crew
+
+    def _get_ready(self) -> None:
+        if self.num_workers and self.worker_type == "process" and not self.multiprocessing_context:
+            from .workers.processes import get_ready
+
+            get_ready()
 
     def _next_pass(self) -> int:
         self._begun += 1
