@@ -48,7 +48,9 @@ def main() -> int:
             print(*lines_of(found), sep="\n", flush=True)
             if options.table:
                 Path(options.table).write_text("\n".join(table_of(everything, head)) + "\n")
-    return 1 if any(found.failures for found in everything) else 0
+    return (
+        1 if any(side == "rushlight" for found in everything for side, _ in found.failures) else 0
+    )
 
 
 def _options() -> argparse.Namespace:

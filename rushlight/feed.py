@@ -15,6 +15,7 @@ from rushlight.graph.node import input_node
 from rushlight.graph.recorder import engine, recorder, value_of
 from rushlight.graph.spec import Spec, spec_of
 from rushlight.ops import FUNCTIONS
+from rushlight.ops.at_once import stacked, values_at_once
 from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor, around_array, node_of, wrap
 
@@ -134,4 +135,7 @@ def _rows_of(field: Any) -> tuple[Any, int, Spec] | None:
 
 
 def _stack(tensors: Sequence[Any]) -> Tensor:
+    values = values_at_once(tensors)
+    if values is not None:
+        return stacked(values, tensors[0].dtype)
     return FUNCTIONS["stack"](tensors)

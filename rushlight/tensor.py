@@ -213,7 +213,9 @@ class Tensor(Shaped):
     def _values(self) -> np.ndarray:
         """The values as an array to look at, bfloat16 widened to float32; a sync point."""
         if self._cell is not None and self._cell.foreign is not None:
-            return _shared_array(self)
+            foreign = self._cell.foreign
+            plain = type(foreign) is np.ndarray and not self._chain
+            return foreign if plain else _shared_array(self)
         node = node_of(self)
         return value_of(node).values(node.spec)
 
@@ -251,6 +253,7 @@ def from_array(array: np.ndarray, dtype: DType | None = None) -> Tensor:
 
 def around_array(array: np.ndarray) -> Tensor:
     """A tensor over an array's own memory; copied when an operation first reads it, if writable."""
+    array = np.asarray(array)  # a subclass such as a memory map takes its time at every step
     dtype = from_numpy_dtype(array.dtype)
     if not array.flags.c_contiguous or not array.dtype.isnative:
         return from_array(array, dtype)

@@ -19,7 +19,7 @@ SLICE_SECONDS = 0.5
 PAUSE_SECONDS = 0.1  # the other sides' workers fill what they hold ready, and rest
 AHEAD = 6  # batches that workers may hold ready
 FIRST_BATCHES = 20
-STARTS_MEASURED = 5
+STARTS_MEASURED = 3
 OURS, PEER = "rushlight", "torch"
 Setting = tuple[str, str]
 
@@ -70,9 +70,12 @@ def measure(
                 found.seconds.setdefault(which, []).append(taken)
     for side in sides:
         for setting in STARTS[side]:
-            found.starts[side, setting] = [
-                _first_batch(row, (side, setting), conditions) for _ in range(STARTS_MEASURED)
-            ]
+            try:
+                found.starts[side, setting] = [
+                    _first_batch(row, (side, setting), conditions) for _ in range(STARTS_MEASURED)
+                ]
+            except SideError as error:
+                found.failures[side, setting] = f"start: {error}"
     return found
 
 

@@ -145,6 +145,17 @@ def take(rows: np.ndarray, places: np.ndarray, result: np.ndarray) -> None:
     np.take(rows, places, axis=0, out=result, mode="wrap")  # checked: nothing to buffer
 
 
+def stack_arrays(values: Sequence[np.ndarray]) -> Any:
+    """Join arrays of one shape and dtype into one tensor, on a new first axis."""
+    count, first = len(values), values[0]
+    result, tensor = empty((count, *first.shape), first.dtype)
+    if first.ndim:
+        np.concatenate(values, out=result.reshape(count * first.shape[0], *first.shape[1:]))
+    else:
+        result[...] = values
+    return tensor
+
+
 def stack(values: Sequence[Any]) -> Any:
     """Join tensors or arrays of one shape into one tensor, on a new first axis."""
     if _registry.stack is not None:

@@ -77,24 +77,34 @@ def _collate(batch: Sequence[Any], field: str) -> Any:
 
 
 def _collate_arrays(batch: Sequence[Any], field: str) -> Any:
+    kinds = set(map(type, batch))
+    if kinds not in ({np.ndarray}, {arrays.tensor_type()}):
+        batch = _checked_arrays(batch, field)
+        kinds = set(map(type, batch))
+    _check_shapes([value.shape for value in batch], field)
+    if kinds == {np.ndarray}:
+        dtypes = {value.dtype for value in batch}
+        if len(dtypes) == 1:
+            _check_kind(dtypes.pop(), field)
+            return _with_field(field, arrays.stack_arrays, batch)
+    return _with_field(field, arrays.stack, batch)
+
+
+def _checked_arrays(batch: Sequence[Any], field: str) -> list:
+    """Numbers among arrays as arrays too; TypeError for anything else."""
     # As in PyTorch, a number may stand among arrays, but not among tensors.
     fitting = (np.ndarray, np.generic, Number) if isinstance(batch[0], np.ndarray) else np.ndarray
     for place, value in enumerate(batch):
         if not isinstance(value, fitting) and not arrays.is_tensor(value):
             raise _not_collatable(field, place, type(value))
-    values = [value if arrays.is_tensor(value) else np.asarray(value) for value in batch]
-    _check_shapes([tuple(value.shape) for value in values], field)
-    plain = all(type(value) is np.ndarray for value in values)
-    if plain and len({value.dtype for value in values}) == 1:
-        _check_kind(values[0].dtype, field)
-        return _with_field(field, arrays.from_array, np.stack(values), True)
-    return _with_field(field, arrays.stack, values)
+    return [value if arrays.is_tensor(value) else np.asarray(value) for value in batch]
 
 
 def _collate_numbers(batch: Sequence[Any], field: str) -> Any:
-    for place, value in enumerate(batch):
-        if not isinstance(value, PLAIN_NUMBERS):
-            raise _not_collatable(field, place, type(value))
+    if not set(map(type, batch)) <= {bool, int, float}:
+        for place, value in enumerate(batch):
+            if not isinstance(value, PLAIN_NUMBERS):
+                raise _not_collatable(field, place, type(value))
     try:
         array = np.array(batch, dtype=_number_dtype(batch))
     except OverflowError as error:
@@ -115,9 +125,10 @@ def _number_dtype(batch: Sequence[Any]) -> type | None:
 
 def _collate_mappings(batch: Sequence[Mapping], field: str) -> Any:
     first = batch[0]
-    for place, sample in enumerate(batch):
-        if not isinstance(sample, Mapping):
-            raise _not_collatable(field, place, type(sample))
+    if set(map(type, batch)) != {type(first)}:
+        for place, sample in enumerate(batch):
+            if not isinstance(sample, Mapping):
+                raise _not_collatable(field, place, type(sample))
     collated = {key: _collate(_column(batch, key, field), _at(field, key)) for key in first}
     return _rebuild_mapping(first, collated)
 
@@ -147,20 +158,26 @@ def _collate_dataclasses(batch: Sequence[Any], field: str) -> Any:
 
 def _collate_sequences(batch: Sequence[Sequence], field: str) -> Any:
     first = batch[0]
-    for place, sample in enumerate(batch):
-        if not isinstance(sample, Sequence) or isinstance(sample, str | bytes):
-            raise _not_collatable(field, place, type(sample))
-        if len(sample) != len(first):
-            raise RuntimeError(
-                "each element in list of batch should be of equal size, but "
-                f"{field} has {len(first)} items in sample 0 and {len(sample)} in sample {place}; "
-                "give the DataLoader a collate_fn that pads them to one size"
-            )
+    if set(map(type, batch)) != {type(first)} or len(set(map(len, batch))) > 1:
+        _check_sequences(batch, field)
     named = getattr(first, "_fields", None) if isinstance(first, tuple) else None
     parts = [f".{name}" for name in named] if named else [f"[{i}]" for i in range(len(first))]
     columns = zip(*batch, strict=True)
     collated = [_collate(column, field + part) for column, part in zip(columns, parts, strict=True)]
     return type(first)(*collated) if _is_named_tuple(first) else _rebuild_sequence(first, collated)
+
+
+def _check_sequences(batch: Sequence[Any], field: str) -> None:
+    length = len(batch[0])
+    for place, sample in enumerate(batch):
+        if not isinstance(sample, Sequence) or isinstance(sample, str | bytes):
+            raise _not_collatable(field, place, type(sample))
+        if len(sample) != length:
+            raise RuntimeError(
+                "each element in list of batch should be of equal size, but "
+                f"{field} has {length} items in sample 0 and {len(sample)} in sample {place}; "
+                "give the DataLoader a collate_fn that pads them to one size"
+            )
 
 
 def _check_shapes(shapes: list[tuple[int, ...]], field: str) -> None:

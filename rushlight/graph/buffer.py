@@ -99,9 +99,16 @@ class Buffer:
     def around(cls, array: np.ndarray) -> Buffer:
         """A buffer that uses the memory of a C-contiguous array in place, never writing to it."""
         buffer = cls.__new__(cls)
-        buffer.memory, buffer.address, buffer.capacity = array, array.ctypes.data, 0
+        buffer.memory, buffer.capacity = array, 0
         buffer.nbytes, buffer.offset = array.nbytes, 0
         return buffer
+
+    def __getattr__(self, name: str) -> int:
+        """The address of foreign memory, asked for when a kernel first needs it."""
+        if name != "address":
+            raise AttributeError(name)
+        self.address = self.memory.ctypes.data
+        return self.address
 
     @classmethod
     def holding(cls, array: np.ndarray, dtype: DType) -> Buffer:

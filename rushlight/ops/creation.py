@@ -105,8 +105,11 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    numpy_dtype(ndarray)
-    return around_array(ndarray)
+    try:
+        return around_array(ndarray)
+    except TypeError:
+        numpy_dtype(ndarray)  # raises what says more
+        raise
 
 
 def construct(cls: type, *data: Any, device: Any = None) -> Tensor:

@@ -88,6 +88,10 @@ def as_compute(array: np.ndarray, dtype: DType) -> np.ndarray:
 
 
 def _from_sequence(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
+    if dtype is None and type(data) is list and set(map(type, data)) == {int}:
+        array = np.array(data)
+        if array.dtype == np.int64:
+            return array, int64
     kinds = {(x.shape, x.dtype) if type(x) is np.ndarray else None for x in data}
     if len(kinds) == 1 and None not in kinds:
         return array_from(np.stack(data), dtype)

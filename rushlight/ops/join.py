@@ -10,6 +10,7 @@ from rushlight.graph import elementwise as e
 from rushlight.graph import movement as p
 from rushlight.graph.dtype import DType
 from rushlight.graph.node import Node
+from rushlight.ops.at_once import stacked, values_at_once
 from rushlight.ops.check import check_axis, check_shape, describe, fail
 from rushlight.ops.movement import reshape, unsqueeze
 from rushlight.ops.parts import slice_axis
@@ -120,6 +121,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"tensors of shape {list(first)}",
                 f"entry {position} is {describe(tensor)}",
             )
+    values = values_at_once(tensors) if axis == 0 else None
+    if values is not None:
+        return stacked(values, tensors[0]._spec.dtype)
     return cat([unsqueeze(tensor, axis) for tensor in tensors], axis)
 
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rushlight.ops import FUNCTIONS
+from rushlight.ops.at_once import padded as padded_at_once
+from rushlight.ops.at_once import values_at_once
 from rushlight.ops.padding import pad
 from rushlight.tensor import Tensor, from_array
 
@@ -243,6 +245,10 @@ def pad_sequence(
     parts = list(sequences)
     if not parts:
         raise RuntimeError("received an empty list of sequences\nIn pad_sequence.")
+    values = values_at_once(parts)
+    if values is not None and len({value.shape[1:] for value in values}) == 1 and values[0].ndim:
+        dtype = parts[0].dtype
+        return padded_at_once(values, dtype, batch_first, padding_value, padding_side)
     length = max(part.shape[0] for part in parts)
     padded = []
     for part in parts:
