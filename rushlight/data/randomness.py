@@ -18,10 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from . import arrays
 from .order import random_stream
 
 _NUMPY = 0x4E50
 """So that the two generators do not give the same numbers."""
+_ALONE = 0x414C
+"""So that numbers outside of a loader are not those of an order."""
 _WORDS = 624
 """The state of a Mersenne twister: this many words, and a place among them."""
 
@@ -137,13 +140,15 @@ def sample_generator() -> np.random.Generator:
     """The random generator of the sample that is being read, for transforms.
 
     Its numbers depend on the loader's seed, the epoch and the sample's index alone.  Called
-    where no loader reads a sample, it gives a new generator that nobody can foresee.
+    where no loader reads a sample, it gives a new generator, from the framework's default one.
 
     >>> isinstance(sample_generator().integers(6), np.integer)
     True
     """
     source = _current.source
-    return np.random.default_rng() if source is None else source.generator
+    if source is not None:
+        return source.generator
+    return random_stream(*arrays.draw_place(), block=_ALONE)
 
 
 def seed_globals(key: int) -> None:
