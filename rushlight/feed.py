@@ -30,6 +30,7 @@ def register() -> None:
         immediate=Immediate,
         batch_drawn=lambda: recorder().soft_cut(),
         draw_seed=draw_seed,
+        draw_place=default_generator.draw,
         seeding=seeding,
         empty=_empty,
         gather=gather,

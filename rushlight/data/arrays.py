@@ -31,6 +31,10 @@ def _entropy(generator: Any) -> int:
     return secrets.randbits(63)
 
 
+def _unforeseen() -> tuple[int, int]:
+    return secrets.randbits(63), 0
+
+
 def _never_seeded(generator: Any) -> tuple[int, int]:
     return 0, 0
 
@@ -46,6 +50,7 @@ class Registry:
     immediate: Callable[[], AbstractContextManager] = nullcontext
     batch_drawn: Callable[[], None] = _do_nothing
     draw_seed: Callable[[Any], int] = _entropy
+    draw_place: Callable[[], tuple[int, int]] = _unforeseen
     seeding: Callable[[Any], tuple[int, int]] = _never_seeded
     empty: Callable[[tuple[int, ...], np.dtype], tuple[np.ndarray, Any]] | None = None
     gather: Callable[[Sequence[Any], np.ndarray], list | None] | None = None
@@ -78,6 +83,7 @@ def register_hooks(**hooks: Callable) -> None:
     `batch_drawn()` is called when a batch is asked for, before anything is read.
     `draw_seed(generator)` draws a seed of 0 to 2**63 - 1 from a generator of the framework,
     or from the default one for None; any other object is a TypeError.
+    `draw_place()` takes a seed and an offset from the default generator, never the same twice.
     `seeding(generator)` tells the seed it started from last, and how often it has been seeded.
     `empty(shape, dtype)` gives an array to fill and the tensor that it becomes.
     `gather(fields, places)` gives rows of tensors and arrays, or None where it cannot.
@@ -179,6 +185,11 @@ def draw_seed(generator: Any = None) -> int:
     if hasattr(generator, "integers"):
         return int(generator.integers(2**63))
     return _registry.draw_seed(generator)
+
+
+def draw_place() -> tuple[int, int]:
+    """A seed and an offset of the default generator, which nobody else gets."""
+    return _registry.draw_place()
 
 
 def seeding(generator: Any = None) -> tuple[int, int]:

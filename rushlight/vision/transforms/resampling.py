@@ -26,7 +26,9 @@ def resize(
         )
         return planes[..., rows[:, None], columns]
     if mode not in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC):
-        raise NotImplementedError(f"Interpolation mode '{mode.value}' is unsupported with Tensor input")
+        raise NotImplementedError(
+            f"Interpolation mode '{mode.value}' is unsupported with Tensor input"
+        )
     kept = planes.dtype in (np.float32, np.float64)
     values = planes if kept else planes.astype(np.float32)
     dtype = values.dtype.name
