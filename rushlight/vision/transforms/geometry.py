@@ -196,7 +196,8 @@ class RandomResizedCrop(Transform):
 
     def apply(self, image: Any, drawn: Any) -> Any:
         """Cut and resize."""
-        return F.resized_crop(image, *drawn, self.size, self.interpolation, self.antialias)
+        how = {"interpolation": self.interpolation, "antialias": self.antialias}
+        return F.resized_crop(image, *drawn, size=self.size, **how)
 
     def extra_repr(self) -> str:
         """The settings, as they are printed."""

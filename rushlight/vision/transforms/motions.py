@@ -151,7 +151,8 @@ class RandomAffine(Transform):
     def apply(self, image: Any, drawn: tuple) -> Any:
         """Transform one image."""
         fill = fill_for(self.fill, image)
-        return F.affine(image, *drawn, self.interpolation, fill, self.center)
+        how = {"interpolation": self.interpolation, "fill": fill, "center": self.center}
+        return F.affine(image, *drawn, **how)
 
     def extra_repr(self) -> str:
         """The settings that are not the usual ones."""
@@ -217,7 +218,7 @@ class RandomPerspective(Transform):
         if drawn is None:
             return image
         fill = fill_for(self.fill, image)
-        return F.perspective(image, *drawn, self.interpolation, fill)
+        return F.perspective(image, *drawn, interpolation=self.interpolation, fill=fill)
 
     def extra_repr(self) -> str:
         """The probability."""

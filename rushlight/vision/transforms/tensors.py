@@ -231,7 +231,7 @@ class RandomErasing(Transform):
         """Overwrite what was drawn."""
         if drawn is None or drawn[4] is image:
             return image
-        return F.erase(image, *drawn, self.inplace)
+        return F.erase(image, *drawn, inplace=self.inplace)
 
     def extra_repr(self) -> str:
         """The settings, as they are printed."""
