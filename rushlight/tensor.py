@@ -253,7 +253,8 @@ def from_array(array: np.ndarray, dtype: DType | None = None) -> Tensor:
 
 def around_array(array: np.ndarray) -> Tensor:
     """A tensor over an array's own memory; copied when an operation first reads it, if writable."""
-    array = np.asarray(array)  # a subclass such as a memory map takes its time at every step
+    if type(array) is np.memmap:  # of which every look into it makes another
+        array = np.asarray(array)
     dtype = from_numpy_dtype(array.dtype)
     if not array.flags.c_contiguous or not array.dtype.isnative:
         return from_array(array, dtype)
