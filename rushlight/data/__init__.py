@@ -18,6 +18,7 @@ from .dataset import (
     random_split,
 )
 from .distributed import DistributedSampler
+from .hub.streams import shard_stream
 from .lanes import LanedDataset
 from .lengths import LengthBatchSampler, PadCollate
 from .randomness import sample_generator
@@ -70,6 +71,7 @@ __all__ = [
     "get_worker_info",
     "random_split",
     "sample_generator",
+    "shard_stream",
     "write_tokens",
 ]
 

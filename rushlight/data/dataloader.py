@@ -20,6 +20,7 @@ from .checks import (
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import STREAM, MapFetcher, StreamFetcher
+from .hub.streams import adopted
 from .lanes import AllLanes, LanedDataset, epoch_of
 from .order import OrderState, batch_count
 from .progress import Passes, as_dict, from_dict
@@ -95,6 +96,7 @@ class DataLoader(Generic[Batch]):
         check_worker_type(worker_type)
         check_callable("collate_fn", collate_fn)
         check_callable("worker_init_fn", worker_init_fn)
+        dataset = adopted(dataset)
         if isinstance(dataset, IterableDataset):
             check_stream(shuffle, sampler, batch_sampler)
         check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from . import arrays
+from .hub.rows import rows_of
 from .located import Located, describe
 from .order import random_stream
 from .randomness import Source, current_source
@@ -239,7 +240,10 @@ def gathered(dataset: Any, indices: Any) -> Any:
     samples, or None where it cannot tell.
     """
     read = getattr(dataset, "__getbatch__", None)
-    return read(indices) if callable(read) else None
+    if callable(read):
+        return read(indices)
+    rows = rows_of(dataset)
+    return None if rows is None else rows.batch(indices)
 
 
 def read_many(dataset: Any, indices: Any, source: Source | None = None) -> Any:
@@ -248,7 +252,9 @@ def read_many(dataset: Any, indices: Any, source: Source | None = None) -> Any:
     if not callable(read):
         return read_each(dataset, list(indices), source)
     with Located(lambda: describe("reading", indices, dataset)):
-        return read(indices)
+        rows = rows_of(dataset)
+        found = None if rows is None else rows.samples(indices)
+        return read(indices) if found is None else found
 
 
 def read_each(dataset: Any, indices: list, source: Source | None = None) -> list:
