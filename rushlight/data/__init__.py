@@ -21,6 +21,7 @@ from .distributed import DistributedSampler
 from .hub.streams import shard_stream
 from .lanes import LanedDataset
 from .lengths import LengthBatchSampler, PadCollate
+from .metering import stage
 from .randomness import sample_generator
 from .sampler import (
     BatchSampler,
@@ -72,6 +73,7 @@ __all__ = [
     "random_split",
     "sample_generator",
     "shard_stream",
+    "stage",
     "write_tokens",
 ]
 

@@ -11,9 +11,10 @@ from typing import Any
 from . import arrays
 from .dataset import IterableDataset
 from .lanes import LanedDataset, Turns, epoch_of
+from .metering import Tally, clock
 from .order import OrderState
 from .watch import Waiting
-from .workers.crew import Crew, Outcome, Pass, Task
+from .workers.crew import Crew, Member, Outcome, Pass, Task
 
 
 class AheadIterator(Iterator[Any]):
@@ -24,6 +25,7 @@ class AheadIterator(Iterator[Any]):
     """
 
     def __init__(self, loader: Any, crew: Crew, state: OrderState, resumed: dict | None):
+        self.tally = Tally()
         self.state = state
         self.ended = False
         self.crew = crew
@@ -71,6 +73,7 @@ class AheadIterator(Iterator[Any]):
 
     def __next__(self) -> Any:
         arrays.batch_drawn()
+        asked = clock()
         try:
             outcome = self._next_outcome()
         except KeyboardInterrupt:
@@ -82,7 +85,9 @@ class AheadIterator(Iterator[Any]):
             if self._turns is not None:
                 self._turns.states |= outcome.state["lanes"]
         self.state = self.state.advance()
-        return outcome.result()
+        batch = outcome.result()
+        self.tally.given(asked, outcome.samples)
+        return batch
 
     def _next_outcome(self) -> Outcome:
         while self._awaited:
@@ -141,6 +146,10 @@ class AheadIterator(Iterator[Any]):
 
     def __len__(self) -> int:
         return len(self._loader._index_sampler)
+
+    def members(self) -> list[Member]:
+        """What each worker did."""
+        return self.crew.members()
 
     def stream_state(self) -> dict[str, Any]:
         """Where the stream of each worker stood at the batch given last."""

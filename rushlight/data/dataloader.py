@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -22,12 +21,14 @@ from .dataset import IterableDataset
 from .fetch import STREAM, MapFetcher, StreamFetcher
 from .hub.streams import adopted
 from .lanes import AllLanes, LanedDataset, epoch_of
+from .metering import Tally, clock
 from .order import OrderState, batch_count
 from .progress import Passes, as_dict, from_dict
 from .randomness import Source
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, innermost
+from .stats import LoaderStats, measured
 from .watch import PATIENCE, Watch
-from .workers.crew import Crew, Job
+from .workers.crew import Crew, Job, Member
 from .workers.threads import ThreadCrew
 
 Batch = TypeVar("Batch")
@@ -222,6 +223,20 @@ class DataLoader(Generic[Batch]):
             return as_dict(self._passes.upcoming(), self._fingerprint()) | (self._resumed or {})
         return as_dict(latest.state, self._fingerprint()) | latest.stream_state()
 
+    def stats(self) -> LoaderStats:
+        """Where the time of the latest pass went, and its memory; printed, it is a table.
+
+        It names the bottleneck, and what to try.  Before the first pass it is a RuntimeError.
+
+        >>> loader = DataLoader(range(8), batch_size=2)
+        >>> batches = list(loader)
+        >>> loader.stats().batches, loader.stats().samples
+        (4, 8)
+        """
+        if self._latest is None:
+            raise RuntimeError("stats() tells of the latest pass over the loader: there is none")
+        return measured(self, self._latest)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next pass go on where `state_dict()` was taken, with the very next batch.
 
@@ -272,12 +287,13 @@ class DataLoaderIterator(Iterator[Batch]):
         state: OrderState,
         resumed: dict[str, Any] | None = None,
     ):
+        self.tally = Tally()
         self.state = state
         self.ended = False
         self._index_sampler = loader._index_sampler
         self._indices = loader._passes.indices(state)
         self._watch = watch = Watch(loader.dataset, loader.patience)
-        watch.since = time.perf_counter()
+        watch.since = clock()
         with arrays.immediate():
             self._fetch = watch.fetch = loader._fetcher(Source(state.seed, state.epoch), resumed)
             if isinstance(self._fetch, StreamFetcher) and resumed is None:
@@ -286,10 +302,12 @@ class DataLoaderIterator(Iterator[Batch]):
 
     def __next__(self) -> Batch:
         arrays.batch_drawn()
-        watch, position = self._watch, self.state.position
+        asked = clock()
+        watch, position, meter = self._watch, self.state.position, self._fetch.source.meter
+        before = meter.samples
         try:
             index = next(self._indices)
-            watch.task, watch.since = (position, index), time.perf_counter()
+            watch.task, watch.since = (position, index), asked
             with arrays.immediate():
                 batch = self._fetch(position, index)
         except StopIteration:
@@ -298,10 +316,15 @@ class DataLoaderIterator(Iterator[Batch]):
         finally:
             watch.since = None
         self.state = self.state.advance()
+        self.tally.given(asked, meter.samples - before)
         return batch
 
     def __len__(self) -> int:
         return len(self._index_sampler)
+
+    def members(self) -> list[Member]:
+        """What was done here, as if by one worker."""
+        return [Member(self._fetch.source.meter)]
 
     def stream_state(self) -> dict[str, Any]:
         """What an iterable dataset says of where it stands."""

@@ -10,6 +10,7 @@ from typing import Any
 from .collate import default_collate
 from .dataset import gathered, read_many
 from .located import Located, describe
+from .metering import Meter
 from .randomness import Source, drawing_from
 
 STREAM = ("dataset", "read", "workers", "lanes", "turn")
@@ -35,21 +36,28 @@ class MapFetcher:
         self.collate_fn = collate_fn
         self.source = source
         self.keeps_globals = keeps_globals
+        self.meter = source.meter = Meter()
 
     def __call__(self, number: int, index: Any) -> Any:
         """The collated batch of a list of indices, or the converted sample of one."""
         source, indices = self.source, index if self.batched else [index]
+        meter = self.meter
+        meter.begin()
         if self.batched and self.collate_fn is default_collate:
             batch = gathered(self.dataset, indices)
             if batch is not None:
+                meter.has_read(len(indices))
                 return batch
         with drawing_from(source, self.keeps_globals):
             source.start(("read", number))
             samples = source.watched(lambda: read_many(self.dataset, indices, source))
+            meter.has_read(len(indices))
             source.start(("collate", number))
             with Located(lambda: describe("collating", index, self.dataset)):
                 given = samples if self.batched else samples[0]
-                return source.watched(lambda: self.collate_fn(given))
+                batch = source.watched(lambda: self.collate_fn(given))
+            meter.has_collated()
+            return batch
 
 
 class StreamFetcher:
@@ -73,6 +81,7 @@ class StreamFetcher:
         self.drop_last = drop_last
         self.source = source
         self.keeps_globals = keeps_globals
+        source.meter = source.meter or Meter()  # lanes share theirs
         self.count = 0
         self.ended = False
         self.stream: Iterator[Any] = iter(())
@@ -114,15 +123,20 @@ class StreamFetcher:
     def __call__(self, number: int, index: Any) -> Any:
         """The next batch, or the next sample; StopIteration at the end of the stream."""
         wanted = len(index) if self.batched else 1
+        meter = self.source.meter
+        meter.begin()
         with self._drawing(("stream", self.count)):
             samples = [] if self.ended else self._read(wanted)
             # An iterator that has ended once is not asked again: some would start anew.
             self.ended = len(samples) < wanted
             if not samples or (self.drop_last and self.ended):
                 raise StopIteration
+            meter.has_read(len(samples))
             places = list(range(self.count - len(samples), self.count))
             with Located(lambda: describe("collating", places, self.dataset)):
-                return self.collate_fn(samples if self.batched else samples[0])
+                batch = self.collate_fn(samples if self.batched else samples[0])
+            meter.has_collated()
+            return batch
 
     def _read(self, wanted: int) -> list:
         samples: list = []

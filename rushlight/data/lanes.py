@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from .dataset import IterableDataset
 from .fetch import StreamFetcher
+from .metering import Meter
 from .randomness import Source
 
 Sample = TypeVar("Sample")
@@ -125,6 +126,7 @@ class LaneFetcher:
         self.open_lane = partial(OneLane, *made, source=source, keeps_globals=keeps_globals)
         self.count = made[0].lane_count()
         self.source = source
+        source.meter = Meter()
         self.lanes: dict[int, OneLane] = {}
 
     def open(self, state: dict[str, Any] | None, worker: int = 0, workers: int = 1) -> None:

@@ -32,6 +32,9 @@ _WORDS = 624
 class Source:
     """The random numbers of one pass over a dataset; `turn` says whose they are now."""
 
+    meter: Any = None
+    """Where the time of the pass is counted."""
+
     def __init__(self, seed: int, epoch: int):
         self.seed = seed
         self.epoch = epoch

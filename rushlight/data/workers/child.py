@@ -108,7 +108,7 @@ class _Worker:
         self.slot_bytes = 0
 
     def run(self, job: Job) -> None:
-        reader = self.reader = Reader(job, self.number)
+        reader = self.reader = Reader(job, self.number, time.process_time)
         pipe = self.link.batches
         while (message := pipe.recv()) is not None:
             match message:
@@ -118,7 +118,7 @@ class _Worker:
                     self.memory, self.slot_bytes = memoryview(self.link.ring.map()), slot_bytes
                 case ("task", task, slot):
                     pipe.send(self._answer(reader, task, slot))
-                    reader.task = None
+                    reader.rest()
                 case _:
                     raise AssertionError(message)
 
@@ -133,14 +133,20 @@ class _Worker:
             failed = pack_error(error)
             return ("done", opened.number, Outcome(task.number, self.number), None, failed, slot)
         outcome.batch = None
+        sent = self._put(buffers, slot)
+        reader.has_sent()
+        outcome.spent = reader.meter.values()
+        return ("done", opened.number, outcome, packed, sent, slot)
+
+    def _put(self, buffers: list[memoryview], slot: int | None) -> list:
+        """Where the buffers lie in the slot; or themselves, if it is too small."""
         places, size = lay_out(buffers)
         if slot is None or size > self.slot_bytes:
-            copies = [bytes(buffer) for buffer in buffers]
-            return ("done", opened.number, outcome, packed, copies, slot)
+            return [bytes(buffer) for buffer in buffers]
         start = slot * self.slot_bytes
         for (offset, count), buffer in zip(places, buffers, strict=True):
             self.memory[start + offset : start + offset + count] = buffer
-        return ("done", opened.number, outcome, packed, places, slot)
+        return places
 
     def answer_questions(self) -> None:
         """Say where the worker is; without a parent end it, whatever it is doing."""

@@ -10,8 +10,10 @@ from typing import Any
 from rushlight.data.dataset import IterableDataset
 from rushlight.data.fetch import MapFetcher, StreamFetcher
 from rushlight.data.lanes import LanedDataset, LaneFetcher
+from rushlight.data.metering import Meter
 from rushlight.data.randomness import Source
 from rushlight.data.workers.info import get_worker_info
+from rushlight.data.workers.ring import Ring
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class Outcome:
     ended: bool = False
     state: dict = field(default_factory=dict)
     """Of a stream, after this batch."""
+    samples: int = 0
+    spent: tuple | None = None
+    """From a process: the values of its meter."""
 
     def result(self) -> Any:
         """The batch; or the error is raised."""
@@ -82,10 +87,21 @@ class Outcome:
         return self.batch
 
 
+@dataclass(frozen=True)
+class Member:
+    """One worker as others see it: what it did in this pass, its process, its bytes."""
+
+    meter: Meter
+    process: int | None = None
+    memory: int | None = None
+
+
 class Crew(ABC):
     """Workers that read one dataset, pass after pass."""
 
     size: int
+    ring: Ring | None = None
+    """Where batches of processes lie."""
 
     @abstractmethod
     def begin(self, new: Pass) -> None:
@@ -102,6 +118,10 @@ class Crew(ABC):
     @abstractmethod
     def doing(self) -> str:
         """Where each worker is now, for a message."""
+
+    @abstractmethod
+    def members(self) -> list[Member]:
+        """What each worker did in this pass."""
 
     @abstractmethod
     def close(self) -> None:

@@ -18,8 +18,9 @@ from typing import Any
 
 from rushlight.data.dataset import IterableDataset
 from rushlight.data.lanes import LanedDataset
-from rushlight.data.workers import child
-from rushlight.data.workers.crew import Crew, Job, Outcome, Pass, Task, note_of
+from rushlight.data.metering import Meter
+from rushlight.data.workers import child, memory
+from rushlight.data.workers.crew import Crew, Job, Member, Outcome, Pass, Task, note_of
 from rushlight.data.workers.packing import lay_out, unpack, why_not
 from rushlight.data.workers.remote import unpack_error
 from rushlight.data.workers.ring import Ring
@@ -40,7 +41,7 @@ class WorkerDiedError(RuntimeError):
     """A worker process ended although nobody told it to."""
 
 
-class _Member:
+class _Worker:
     """One worker process, and what it has been given and not yet done."""
 
     def __init__(self, process: Any, pipe: Any, questions: Any, log: SharedFile):
@@ -50,6 +51,8 @@ class _Member:
         self.state: dict = {}
         self.is_ready = False
         self.has_said_all = False
+        self.spent: tuple | None = None
+        self.memory: int | None = None
 
     def ask(self) -> None:
         """Ask where it is."""
@@ -88,9 +91,8 @@ class ProcessCrew(Crew):
         self.job, self.size, self.seed, self._slots = job, size, seed, slots
         self._context = context or _default_context()
         self._pass = Pass(-1, 0, 0)
-        self._ring: Ring | None = None
         self._files: list[SharedFile] = []
-        self._members: list[_Member] = []
+        self._members: list[_Worker] = []
         self._finish = weakref.finalize(self, _end, self._members, self._files)
         try:
             self._ring_file = self._new_file()
@@ -121,7 +123,7 @@ class ProcessCrew(Crew):
         self._files.append(file)
         return file
 
-    def _start(self, number: int) -> _Member:
+    def _start(self, number: int) -> _Worker:
         (ours, theirs), (asking, answering) = self._context.Pipe(), self._context.Pipe()
         log = self._new_file(_LOG_BYTES)
         strangers: tuple = ()
@@ -134,24 +136,24 @@ class ProcessCrew(Crew):
         process.start()
         theirs.close()
         answering.close()
-        return _Member(process, ours, asking, log)
+        return _Worker(process, ours, asking, log)
 
     # --------------------------------------------------------------------------------- telling
     def begin(self, new: Pass) -> None:
         """What workers still read for an older pass is dropped when it comes."""
         self._pass = new
         for member in self._members:
-            member.state = {}
+            member.state, member.spent = {}, None
             self._send(member, ("pass", new))
 
     def give(self, worker: int, task: Task) -> None:
         """Send the task, with a slot to put its batch in if one is free."""
-        slot = None if self._ring is None else self._ring.take()
+        slot = None if self.ring is None else self.ring.take()
         member = self._members[worker]
         member.tasks[self._pass.number, task.number] = (task, slot)
         self._send(member, ("task", task, slot))
 
-    def _send(self, member: _Member, message: Any) -> None:
+    def _send(self, member: _Worker, message: Any) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen when receiving
             member.pipe.send(message)
 
@@ -194,32 +196,33 @@ class ProcessCrew(Crew):
                 member.tasks.pop((number, outcome.number), None)
                 current = number == self._pass.number
                 if current and outcome.error is None:
-                    member.state = outcome.state
+                    member.state, member.spent = outcome.state, outcome.spent or member.spent
                 return self._open(outcome, packed, buffers, slot, current)
         raise AssertionError(message)
 
     def _open(self, outcome: Outcome, packed: Any, buffers: Any, slot: Any, current: bool) -> list:
         if not current or packed is None:
-            if slot is not None and self._ring is not None:
-                self._ring.give_back(slot)
+            if slot is not None and self.ring is not None:
+                self.ring.give_back(slot)
             if not current:
                 return []
             outcome.error = unpack_error(buffers, note_of(outcome.worker, self.size, "process"))
             return [outcome]
         if buffers and isinstance(buffers[0], tuple):
-            outcome.batch = unpack(packed, self._ring.lease(slot, buffers))
+            outcome.batch = unpack(packed, self.ring.lease(slot, buffers))
             return [outcome]
         if slot is not None:
-            self._ring.give_back(slot)
+            self.ring.give_back(slot)
+            self.ring.outgrown += 1
         copies = [bytearray(each) for each in buffers]
         outcome.batch = unpack(packed, copies)
-        if self._ring is None and copies:
+        if self.ring is None and copies:
             self._make_ring(lay_out([memoryview(each) for each in copies])[1])
         return [outcome]
 
     def _make_ring(self, size: int) -> None:
         slot_bytes = -(-int(size * _ROOM) // 4096) * 4096
-        self._ring = Ring(self._ring_file, slot_bytes, self._slots)
+        self.ring = Ring(self._ring_file, slot_bytes, self._slots)
         for member in self._members:
             self._send(member, ("ring", slot_bytes))
 
@@ -239,12 +242,12 @@ class ProcessCrew(Crew):
             raise WorkerDiedError(f"{words}Its stream has no state_dict, so the pass ends here.")
         for _, slot in dead.tasks.values():
             if slot is not None:
-                self._ring.give_back(slot)
+                self.ring.give_back(slot)
         dead.pipe.close()
         dead.questions.close()
         fresh = self._members[worker] = self._start(worker)
-        if self._ring is not None:
-            self._send(fresh, ("ring", self._ring.slot_bytes))
+        if self.ring is not None:
+            self._send(fresh, ("ring", self.ring.slot_bytes))
         states = [member.state or None for member in self._members]
         states[worker] = fresh.state = dead.state
         self._send(fresh, ("pass", replace(self._pass, states=tuple(states))))
@@ -264,8 +267,23 @@ class ProcessCrew(Crew):
             lines.append(f"worker {number} (process {member.process.pid}) {words}")
         return "\n".join(lines)
 
+    def members(self) -> list[Member]:
+        """What each process did in this pass, and how large it is, or was."""
+        self._weigh()
+        return [
+            Member(Meter.of(each.spent) if each.spent else Meter(), each.process.pid, each.memory)
+            for each in self._members
+        ]
+
+    def _weigh(self) -> None:
+        """Look at how much memory the processes have, while they have it."""
+        for member in self._members:
+            if member.process.exitcode is None:
+                member.memory = memory.proportional(member.process.pid) or member.memory
+
     def close(self) -> None:
         """End all processes; what they share is freed."""
+        self._weigh()
         self._finish()
 
 
@@ -295,7 +313,7 @@ def _problem(name: str, part: Any) -> str:
     return ""
 
 
-def _end(members: list[_Member], files: list[SharedFile]) -> None:
+def _end(members: list[_Worker], files: list[SharedFile]) -> None:
     for member in members:
         with contextlib.suppress(OSError, ValueError):
             member.pipe.close()
@@ -311,7 +329,7 @@ def _end(members: list[_Member], files: list[SharedFile]) -> None:
         file.close()
 
 
-def _obituary(worker: int, size: int, dead: _Member) -> str:
+def _obituary(worker: int, size: int, dead: _Worker) -> str:
     code = dead.process.exitcode
     reading = ", ".join(f"{task.index}" for task, _ in dead.tasks.values())[:200]
     words = f"worker {worker} of {size} (process {dead.process.pid}) "

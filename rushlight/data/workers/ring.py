@@ -17,8 +17,8 @@ class Ring:
         file.grow(slot_bytes * count)
         self.slot_bytes, self.count = slot_bytes, count
         self.memory = file.map()
-        self.leased = self.refused = 0
-        """How many batches came through it, and for how many no slot was free."""
+        self.leased = self.refused = self.outgrown = 0
+        """How many batches came through it, had no free slot, were larger than a slot."""
         self._free = list(range(count))
         self._leases: dict[int, Any] = {}
 

@@ -6,12 +6,14 @@ import copy
 import queue
 import sys
 import threading
+import time
 import weakref
 from dataclasses import replace
 from typing import Any
 
 from rushlight.data.located import lines_of
-from rushlight.data.workers.crew import Crew, Job, Outcome, Pass, Task, note_of
+from rushlight.data.metering import Meter
+from rushlight.data.workers.crew import Crew, Job, Member, Outcome, Pass, Task, note_of
 from rushlight.data.workers.info import WorkerInfo, set_worker_info
 from rushlight.data.workers.reader import Reader
 
@@ -66,6 +68,10 @@ class ThreadCrew(Crew):
             lines.append(f"worker {number} (thread) {words}")
         return "\n".join(lines)
 
+    def members(self) -> list[Member]:
+        """What each thread did in this pass."""
+        return [Member(Meter() if each is None else each.meter) for each in self._readers]
+
     def close(self) -> None:
         """Tell them to end; a thread in the middle of a batch finishes it first."""
         self._finish()
@@ -97,7 +103,7 @@ def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any, d
         except BaseException as error:
             error.add_note(f"in worker_init_fn {note_of(number, size, 'thread')}")
             broken = error
-    reader = desk[number] = Reader(job, number)
+    reader = desk[number] = Reader(job, number, time.thread_time)
     current = -1
     while (order := orders.get()) is not None:
         if isinstance(order, Pass):
@@ -112,4 +118,4 @@ def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any, d
                 error.add_note(note_of(number, size, "thread"))
                 outcome.error = error
         done.put((current, outcome))
-        reader.task = None
+        reader.rest()
