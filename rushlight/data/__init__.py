@@ -35,28 +35,40 @@ from .watch import StalledWarning
 from .workers.info import get_worker_info
 
 if TYPE_CHECKING:
+    from .files.arrow import ArrowDataset
+    from .files.group_order import GroupShuffleSampler
+    from .files.group_stream import GroupStream
     from .files.numpy_rows import NumpyDataset
+    from .files.parquet import ParquetDataset
     from .files.tokens import TokenDataset, write_tokens
 
 _LATER = {
+    "ArrowDataset": "files.arrow",
+    "GroupShuffleSampler": "files.group_order",
+    "GroupStream": "files.group_stream",
     "NumpyDataset": "files.numpy_rows",
+    "ParquetDataset": "files.parquet",
     "TokenDataset": "files.tokens",
     "write_tokens": "files.tokens",
 }
 """Readers of files: imported when they are first asked for."""
 
 __all__ = [
+    "ArrowDataset",
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
     "DistributedSampler",
+    "GroupShuffleSampler",
+    "GroupStream",
     "IterableDataset",
     "LanedDataset",
     "LengthBatchSampler",
     "NumpyDataset",
     "PadCollate",
+    "ParquetDataset",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",

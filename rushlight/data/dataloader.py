@@ -256,8 +256,9 @@ class DataLoader(Generic[Batch]):
             "batch_size": getattr(sampler, "batch_size", self.batch_size),
             "drop_last": getattr(sampler, "drop_last", self.drop_last),
         }
-        if callable(describe := getattr(self.dataset, "fingerprint", None)):
-            found |= describe()
+        for part in (self.dataset, innermost(sampler)):
+            if callable(describe := getattr(part, "fingerprint", None)):
+                found |= describe()
         if isinstance(self.dataset, IterableDataset) and not isinstance(self.dataset, LanedDataset):
             found["num_workers"] = self.num_workers
         return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,184 @@
+"""Columns of Arrow data as NumPy arrays and Python values; the rules stand in `ParquetDataset`.
+
+This file needs pyarrow; those who use it import it late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as arrow
+from pyarrow import types
+
+_OVERHEAD = 1024
+"""What a column takes beside its numbers, in bytes, about."""
+
+
+class Plain(NamedTuple):
+    """Numbers, or arrays of numbers of one shape: the first axis counts the rows."""
+
+    values: np.ndarray
+    valid: np.ndarray | None
+    """Where there is a value; None if everywhere."""
+
+    def rows(self, places: Sequence[int] | np.ndarray) -> list:
+        """Copies of the values in these rows; None where there is none."""
+        chosen = self.values[places]
+        rows = list(chosen) if chosen.ndim == 1 else [np.array(row) for row in chosen]
+        if self.valid is not None:
+            rows = [
+                row if valid else None
+                for row, valid in zip(rows, self.valid[places].tolist(), strict=True)
+            ]
+        return rows
+
+    def nbytes(self, mapped: range) -> int:
+        """What it takes of memory, without what lies in a mapped file."""
+        size = 0 if self.valid is None else self.valid.nbytes
+        address = self.values.__array_interface__["data"][0]
+        return size + _OVERHEAD + (0 if address in mapped else self.values.nbytes)
+
+
+class Other(NamedTuple):
+    """Anything else, still as Arrow has it."""
+
+    array: Any
+
+    def rows(self, places: Sequence[int] | np.ndarray) -> list:
+        """Python values of these rows."""
+        return values_of(self.array.take(arrow.array(places)))
+
+    def nbytes(self, mapped: range) -> int:
+        """What it takes of memory, without what lies in a mapped file."""
+        buffers = [buffer for buffer in self.array.buffers() if buffer is not None]
+        return _OVERHEAD + sum(each.size for each in buffers if each.address not in mapped)
+
+
+Column = Plain | Other
+
+
+def plain_kind(kind: Any) -> tuple[np.dtype, tuple[int, ...]] | None:
+    """The dtype and the shape of a row, for types of which a batch can be gathered."""
+    if isinstance(kind, arrow.FixedShapeTensorType):
+        inner = plain_kind(kind.value_type)
+        return inner and (inner[0], tuple(kind.shape))
+    if types.is_fixed_size_list(kind):
+        inner = plain_kind(kind.value_type)
+        return inner and (inner[0], (kind.list_size, *inner[1]))
+    if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind):
+        return np.dtype(kind.to_pandas_dtype()), ()
+    return None
+
+
+def column_of(array: Any) -> Column:
+    """A column of an Arrow array, whole or in chunks."""
+    if isinstance(array, arrow.ChunkedArray):
+        array = array.combine_chunks()
+        if isinstance(array, arrow.ChunkedArray):  # of no chunk, or too long for one
+            array = arrow.concat_arrays(array.chunks) if array.num_chunks else array.chunk(0)
+    if isinstance(array.type, arrow.FixedShapeTensorType) and not array.null_count:
+        return Plain(array.to_numpy_ndarray(), None)
+    array = _unwrapped(array)
+    return _plain(array) or Other(array)
+
+
+def _unwrapped(array: Any) -> Any:
+    """Without extension types, and with the values that a dictionary stands for."""
+    if isinstance(array, arrow.ExtensionArray):
+        return _unwrapped(array.storage)
+    if types.is_dictionary(array.type):
+        return array.dictionary_decode()
+    return array
+
+
+def _plain(array: Any) -> Plain | None:
+    kind = array.type
+    if types.is_fixed_size_list(kind):
+        size = kind.list_size
+        inner = _plain(array.values.slice(array.offset * size, len(array) * size))
+        if inner is None or inner.valid is not None or types.is_temporal(kind.value_type):
+            return None
+        values = inner.values.reshape(len(array), size, *inner.values.shape[1:])
+        return Plain(values, _valid(array))
+    if types.is_boolean(kind):
+        return Plain(_bits(array), _valid(array))
+    if types.is_integer(kind) or types.is_floating(kind):
+        return Plain(_numbers(array, np.dtype(kind.to_pandas_dtype())), _valid(array))
+    if types.is_temporal(kind) and not types.is_interval(kind):
+        numbers = _numbers(array, np.dtype(f"int{kind.bit_width}"))
+        return Plain(numbers.astype(np.int64, copy=False).view(_moments(kind)), _valid(array))
+    return None
+
+
+def _valid(array: Any) -> np.ndarray | None:
+    return array.is_valid().to_numpy(zero_copy_only=False) if array.null_count else None
+
+
+def _numbers(array: Any, dtype: np.dtype) -> np.ndarray:
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(array), dtype)
+    return np.frombuffer(buffer, dtype, len(array), array.offset * dtype.itemsize)
+
+
+def _bits(array: Any) -> np.ndarray:
+    buffer = array.buffers()[1]
+    if buffer is None:
+        return np.zeros(len(array), bool)
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(bool)
+
+
+def _moments(kind: Any) -> str:
+    """NumPy's type of a moment (in UTC, if it has a time zone), a date or a span of time."""
+    if types.is_date(kind):
+        return "datetime64[D]" if types.is_date32(kind) else "datetime64[ms]"
+    return f"{'datetime64' if types.is_timestamp(kind) else 'timedelta64'}[{kind.unit}]"
+
+
+def values_of(array: Any) -> list:
+    """The Python values of an Arrow array."""
+    array = _unwrapped(array)
+    plain = _plain(array)
+    if plain is not None:
+        return plain.rows(np.arange(len(array)))
+    kind = array.type
+    if types.is_struct(kind):
+        names = [kind.field(place).name for place in range(kind.num_fields)]
+        rows = zip(*map(values_of, array.flatten()), strict=True) if names else [()] * len(array)
+        return _but_nulls(array, [dict(zip(names, row, strict=True)) for row in rows])
+    if types.is_list(kind) or types.is_large_list(kind):
+        return _but_nulls(array, _lists(array, array.offsets.to_pylist()))
+    if types.is_fixed_size_list(kind):
+        ends = range(array.offset, array.offset + len(array) + 1)
+        return _but_nulls(array, _lists(array, [end * kind.list_size for end in ends]))
+    return array.to_pylist()
+
+
+def _lists(array: Any, ends: list[int]) -> list:
+    """Each row's values: as an array if they are numbers and none is missing, else as a list."""
+    first = ends[0]
+    inner = _unwrapped(array.values.slice(first, ends[-1] - first))
+    plain = _plain(inner)
+    parts = [slice(start - first, end - first) for start, end in pairwise(ends)]
+    if plain is None:
+        flat = values_of(inner)
+        return [flat[part] for part in parts]
+    if plain.valid is None:
+        return [np.array(plain.values[part]) for part in parts]
+    return [
+        np.array(plain.values[part])
+        if plain.valid[part].all()
+        else plain.rows(np.arange(part.start, part.stop))
+        for part in parts
+    ]
+
+
+def _but_nulls(array: Any, rows: list) -> list:
+    if not array.null_count:
+        return rows
+    valid = array.is_valid().to_pylist()
+    return [row if there else None for row, there in zip(rows, valid, strict=True)]

@@ -1,0 +1,379 @@
+"""Arrow and Parquet files: right rows, right batches, bounded memory, and what is refused."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rushlight.data import (
+    ArrowDataset,
+    DataLoader,
+    GroupShuffleSampler,
+    GroupStream,
+    ParquetDataset,
+    RandomSampler,
+    sample_generator,
+)
+from tests.data.files import tables
+
+FORMS = ["parquet", "file", "stream"]
+SUFFIX = {"parquet": "parquet", "file": "arrow", "stream": "arrow"}
+PACKED = [("parquet", "zstd"), ("file", "zstd"), ("stream", "lz4")]
+
+
+def opened(folder, table, form, files=1, compression=None, **options):
+    """A dataset of a table that is written to several files."""
+    size = -(-table.num_rows // files)
+    for i in range(files):
+        path = folder / f"{i}.{SUFFIX[form]}"
+        tables.write(path, table.slice(i * size, size), form, compression=compression)
+    kind = ParquetDataset if form == "parquet" else ArrowDataset
+    return kind(folder, **options)
+
+
+def listed(batch):
+    if isinstance(batch, dict):
+        return {name: listed(part) for name, part in batch.items()}
+    if isinstance(batch, list | tuple):
+        return [listed(part) for part in batch]
+    return batch.tolist() if hasattr(batch, "tolist") else batch
+
+
+@pytest.mark.parametrize("compression", [None, "zstd"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", tables.KINDS)
+def test_what_columns_become(name, form, compression, tmp_path):
+    column, expected = tables.KINDS[name]
+    if name == "codes" and form == "stream":
+        pytest.skip("refused, see below")
+    path = tables.write(tmp_path / "t", pa.table({"c": column}), form, 2, compression)
+    dataset = (ParquetDataset if form == "parquet" else ArrowDataset)(path)
+    found = [dataset[i]["c"] for i in range(3)]
+    if (name == "span" and form == "parquet") or name == "time":
+        found, expected = (
+            [f.astype("m8[us]") for f in found],
+            [e.astype("m8[us]") for e in expected],
+        )
+    assert all(map(tables.same, found, expected)), (found, expected)
+    together = [row["c"] for row in dataset.__getitems__([2, 0, 1])]
+    assert listed(together) == listed([found[2], found[0], found[1]])
+
+
+@pytest.mark.parametrize("budget", [1 << 30, 20_000])
+@pytest.mark.parametrize("files", [1, 3])
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_and_batches(form, files, budget, tmp_path):
+    dataset = opened(tmp_path, tables.numbers(), form, files, budget=budget)
+    expected = tables.number_rows()
+    assert len(dataset) == tables.COUNT
+    assert [listed(dataset[i]) for i in range(tables.COUNT)] == expected
+    order = np.random.default_rng(0).integers(-100, 100, 60).tolist()
+    assert listed(dataset.__getitems__(order)) == [expected[i] for i in order]
+    batch = dataset.__getbatch__(order)
+    for name in ("x", "even", "pair"):
+        assert batch[name].tolist() == [expected[i][name] for i in order]
+    assert [batch[name].dtype for name in batch] == [np.int32, bool, np.float32]
+    assert dataset._groups.used <= budget
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_only_the_columns_asked_for(form, tmp_path):
+    table = tables.numbers().append_column("text", pa.array(["t"] * 100))
+    dataset = opened(tmp_path, table, form, columns=["pair", "x"])
+    assert list(dataset[3]) == ["pair", "x"]
+    assert listed(dataset.__getbatch__([3])) == {"pair": [[3.0, -3.0]], "x": [3]}
+    assert list(dataset._columns(0)) == ["pair", "x"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_missing_number_is_named_when_it_is_collated(form, tmp_path):
+    table = pa.table({"x": [1, None, 3, 4]})
+    dataset = opened(tmp_path, table, form)
+    assert listed(dataset.__getbatch__([3, 0])) == {"x": [4, 1]}
+    with pytest.raises(TypeError, match=r'NoneType.* in sample\["x"\] of sample 1'):
+        list(DataLoader(dataset, 2))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tensor_is_a_column(form, tmp_path):
+    array = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    column = pa.FixedShapeTensorArray.from_numpy_ndarray(array)
+    dataset = opened(tmp_path, pa.table({"image": column}), form)
+    np.testing.assert_array_equal(dataset[2]["image"], array[2])
+    np.testing.assert_array_equal(dataset.__getbatch__([3, 1])["image"], array[[3, 1]])
+
+
+# ------------------------------------------------------------------------------------ orders
+SIZES = [5, 0, 7, 1, 9, 3]
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 99])
+def test_groups_are_shuffled_in_windows(window):
+    sampler = GroupShuffleSampler(SIZES, window=window)
+    owner = np.repeat(np.arange(len(SIZES)), SIZES)
+    orders = [list(sampler.order(3, epoch)) for epoch in range(3)]
+    assert orders[0] != orders[1]
+    for order in orders:
+        assert sorted(order) == list(range(25))
+    groups = owner[orders[0]].tolist()
+    for number in range(-(-len(SIZES) // window)):
+        chosen = sampler.order(3, 0).groups[number * window : (number + 1) * window]
+        count = sum(SIZES[group] for group in chosen)
+        assert set(groups[:count]) <= set(chosen.tolist())
+        groups = groups[count:]
+
+
+def test_any_place_of_an_order_at_once():
+    order = GroupShuffleSampler(SIZES, window=2).order(3, 1)
+    whole = list(order)
+    for start in range(26):
+        assert GroupShuffleSampler(SIZES, window=2).order(3, 1)[start:] == whole[start:]
+        assert order[start : start + 4] == whole[start : start + 4]
+    assert order[-1] == whole[-1]
+    assert order[::7] == whole[::7]
+    with pytest.raises(IndexError):
+        order[25]
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("replicas", [2, 3, 4])
+def test_ranks_share_the_rows_out(replicas, drop_last):
+    options = {"window": 2, "num_replicas": replicas, "drop_last": drop_last}
+    parts = [GroupShuffleSampler(SIZES, rank=rank, **options) for rank in range(replicas)]
+    rows = [list(part.order(0, 5)) for part in parts]
+    assert len({len(part) for part in rows}) == 1 == len({len(part) for part in parts})
+    found = [row for part in rows for row in part]
+    assert len(found) - len(set(found)) == (0 if drop_last else -25 % replicas)
+    assert len(set(found)) == (25 // replicas * replicas if drop_last else 25)
+    assert [r for part in parts for r in part.order(99, 5)[2:4]] == [
+        r for p in rows for r in p[2:4]
+    ]
+
+
+def test_windows_fit_twice_into_the_budget(tmp_path):
+    dataset = opened(tmp_path, tables.numbers(), "parquet", budget=1 << 20)
+    largest = dataset.largest_group
+    assert 3000 < largest < 5000
+    for groups, window in ((1, 1), (4, 2), (9, 4), (1000, 16)):
+        dataset.budget = groups * largest
+        assert GroupShuffleSampler(dataset).window == window
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"rank": 2, "num_replicas": 2}, r"Invalid rank 2"), ({"window": 0}, "at least 1 group")],
+)
+def test_orders_that_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        GroupShuffleSampler(SIZES, **options)
+    with pytest.raises(ValueError, match=words):
+        GroupStream(Ranged(), **options)
+
+
+# ------------------------------------------------------------------------------------ workers
+WORKERS = [("thread", 1), ("thread", 3), ("process", 2)]
+
+
+@pytest.mark.parametrize("samplers", [RandomSampler, GroupShuffleSampler])
+@pytest.mark.parametrize(("kind", "count"), WORKERS)
+@pytest.mark.parametrize(("form", "compression"), PACKED)
+def test_workers_and_resuming_change_nothing(
+    form, compression, kind, count, samplers, tmp_path, seeds
+):
+    dataset = opened(tmp_path, tables.numbers(), form, 2, compression, budget=20_000)
+    expected = [listed(b) for b in DataLoader(dataset, 7, sampler=samplers(dataset))]
+    seeds.seed()
+    options = {"num_workers": count, "worker_type": kind}
+    loader = DataLoader(dataset, 7, sampler=samplers(dataset), **options)
+    passing = iter(loader)
+    found = [listed(next(passing)) for _ in range(5)]
+    again = DataLoader(dataset, 7, sampler=samplers(dataset))
+    again.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    assert found == expected[:5]
+    assert [listed(batch) for batch in again] == expected[5:]
+    assert [listed(batch) for batch in passing] == expected[5:]
+
+
+def test_a_state_for_another_window_is_refused(tmp_path):
+    dataset = opened(tmp_path, tables.numbers(), "parquet")
+    state = DataLoader(dataset, 7, sampler=GroupShuffleSampler(dataset, 2)).state_dict()
+    with pytest.raises(ValueError, match="window: 2 in the state, 3 here"):
+        DataLoader(dataset, 7, sampler=GroupShuffleSampler(dataset, 3)).load_state_dict(state)
+
+
+class Ranged:
+    group_sizes = SIZES
+    transform = None
+
+    def __getitem__(self, index):
+        return index
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("lanes", [1, 2, 3, 30])
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_stream_gives_every_row_once(replicas, lanes, shuffle):
+    options = {"shuffle": shuffle, "lanes": lanes, "window": 2, "num_replicas": replicas}
+    streams = [GroupStream(Ranged(), rank=rank, **options) for rank in range(replicas)]
+    epochs = [[row for stream in streams for row in stream] for _ in range(2)]
+    for rows in epochs:
+        assert sorted(rows) == list(range(25))
+    assert (epochs[0] != epochs[1]) is shuffle
+    assert sum(map(len, streams)) == 25
+    if lanes == replicas == 1 and not shuffle:
+        assert epochs[0] == list(range(25))
+
+
+def jittered(row):
+    return row["x"] + sample_generator().random()
+
+
+@pytest.mark.parametrize("stop", [0, 1, 4, 9])
+@pytest.mark.parametrize(("kind", "count"), WORKERS)
+def test_streams_with_workers_and_resuming(kind, count, stop, tmp_path):
+    transform = jittered if kind == "thread" else None
+    dataset = opened(tmp_path, tables.numbers(), "parquet", 2, transform=transform)
+
+    def loader(count=0):
+        stream = GroupStream(dataset, window=2, lanes=3)
+        return DataLoader(stream, 8, num_workers=count, worker_type=kind)
+
+    expected = [listed(batch) for batch in loader()]
+    assert len(expected) == 15
+    first = loader(count)
+    passing = iter(first)
+    found = [listed(next(passing)) for _ in range(stop)]
+    state = json.loads(json.dumps(first.state_dict()))
+    for again in (loader(), loader(count)):
+        again.load_state_dict(state)
+        assert found + [listed(batch) for batch in again] == expected
+    assert found + [listed(batch) for batch in passing] == expected
+
+
+def test_a_pickle_holds_no_row(tmp_path):
+    for form in FORMS:
+        dataset = opened(tmp_path, tables.numbers(2_000), form)
+        packed = pickle.dumps(dataset)
+        dataset.__getbatch__(list(range(0, 2_000, 8)))
+        assert len(pickle.dumps(dataset)) == len(packed)
+        again = pickle.loads(packed)  # noqa: S301
+        assert listed(again[1999]) == listed(dataset[1999])
+        for file in tmp_path.iterdir():
+            file.unlink()
+
+
+# ------------------------------------------------------------------------------------ refusals
+def test_what_does_not_fit_the_budget(tmp_path):
+    text = pa.table({"t": ["a" * 1000] * 100})
+    path = tables.write(tmp_path / "t.parquet", text, "parquet", 100)
+    words = r"row group 0 of .*t.parquet takes [\d,]+ bytes, more than the budget of 50,000"
+    with pytest.raises(ValueError, match=words):
+        ParquetDataset(path, budget=50_000)[0]
+    numbers = tables.write(tmp_path / "n.parquet", tables.numbers(), "parquet", 100)
+    with pytest.raises(ValueError, match="raise budget=, ask for fewer columns, or write smaller"):
+        ParquetDataset(numbers, budget=500)
+
+
+def damaged(whole):
+    yield b"", "empty"
+    yield b"hello, world", "foreign"
+    yield whole[: len(whole) // 2], "half"
+    yield whole[:-1], "without its last byte"
+    yield whole[: len(whole) // 2] + bytes(len(whole) // 4) + whole[-(len(whole) // 4) :], "holes"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_damaged_files_are_named(form, tmp_path):
+    path = tmp_path / "data.bin"
+    tables.write(path, tables.numbers().append_column("t", pa.array(["t"] * 100)), form)
+    kind = ParquetDataset if form == "parquet" else ArrowDataset
+    for content, name in damaged(path.read_bytes()):
+        path.write_bytes(content)
+        with Expected(str(path), form == "stream" and name in CUT):
+            dataset = kind(path)
+            [dataset[i] for i in range(len(dataset))]
+
+
+CUT = ("half", "without its last byte")
+"""A stream has no mark at its end, so the batches that are there are whole."""
+
+
+class Expected:
+    """A ValueError that names the path is raised, or may be."""
+
+    def __init__(self, path, optional):
+        self.path, self.optional = path, optional
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, kind, error, traceback):
+        if error is None:
+            assert self.optional
+            return True
+        notes = "".join(getattr(error, "__notes__", []))
+        return isinstance(error, ValueError) and self.path in f"{error}{notes}"
+
+
+WRONG = [
+    ({"columns": ["y"]}, r"has the column 'y' not; its columns are \['x', 'even', 'pair'\]"),
+    ({"columns": []}, "columns should be a list of names"),
+    ({"columns": "x"}, "columns should be a list of names, but got 'x'"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("options", "words"), WRONG)
+def test_wrong_columns(form, options, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        opened(tmp_path, tables.numbers(), form, **options)
+
+
+OTHERS = [
+    (pa.table({"y": [1]}), r"has columns \['y'\], the first file \['x'\]"),
+    (pa.table({"x": ["1"]}), "has the column 'x' as string, the first file as int64"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("other", "words"), OTHERS)
+def test_files_that_differ(form, other, words, tmp_path):
+    tables.write(tmp_path / f"a.{SUFFIX[form]}", pa.table({"x": [1]}), form)
+    tables.write(tmp_path / f"b.{SUFFIX[form]}", other, form)
+    kind = ParquetDataset if form == "parquet" else ArrowDataset
+    with pytest.raises(ValueError, match=words):
+        kind(tmp_path)
+
+
+def test_dictionaries_in_a_stream(tmp_path):
+    path = tables.write(tmp_path / "t.arrow", pa.table({"c": tables.KINDS["codes"][0]}), "stream")
+    with pytest.raises(ValueError, match="dictionaries in the form of a stream"):
+        ArrowDataset(path)
+
+
+def test_without_pyarrow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for kind in (ArrowDataset, ParquetDataset):
+        words = rf'{kind.__name__} needs pyarrow: pip install "rushlight\[arrow\]"'
+        with pytest.raises(ImportError, match=words):
+            kind(tmp_path)
+
+
+# ------------------------------------------------------------------------------------ memory
+def test_memory_is_bounded(tmp_path):
+    """A process reads a data set ten times as large as its budget in shuffled order."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.data.files.bounded", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        _, budget, grown = line.split()
+        assert int(grown) < 2.5 * int(budget), line
+    assert len(done.stdout.splitlines()) == 3
