@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import mmap
+import os
 import pickle
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +20,9 @@ class _Packer(pickle.Pickler):
     """Takes tensors apart into arrays, so that their numbers travel without a copy."""
 
     def reducer_override(self, value: Any) -> Any:
+        if type(value) is np.memmap:
+            found = _place_in_file(value)
+            return NotImplemented if found is None else (_mapped, found)
         kind = arrays.tensor_type()
         if type(value) is not kind or kind is np.ndarray:
             return NotImplemented
@@ -27,6 +32,22 @@ class _Packer(pickle.Pickler):
 
 def _tensor(array: np.ndarray) -> Any:
     return arrays.from_array(array, owned=True)
+
+
+def _place_in_file(array: np.memmap) -> tuple | None:
+    """Where a memory map can be opened again; None if it holds what its file does not."""
+    kept = array.flags.c_contiguous and array.mode != "c" and array._mmap is not None
+    if not kept or not array.size or not array.filename or not os.path.exists(array.filename):
+        return None
+    mapped_from = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+    begin = np.frombuffer(array._mmap, np.uint8).ctypes.data
+    place = mapped_from + array.ctypes.data - begin
+    return str(array.filename), array.dtype, array.mode == "r", place, array.shape
+
+
+def _mapped(path: str, dtype: np.dtype, only_read: bool, place: int, shape: tuple) -> np.memmap:
+    """The map again; what a worker writes into it stays its own, as with any array."""
+    return np.memmap(path, dtype, "r" if only_read else "c", place, shape)
 
 
 def pack(value: Any) -> tuple[bytes, list[memoryview]]:
