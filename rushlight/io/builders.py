@@ -128,6 +128,8 @@ class Builders:
 
     def _build_array(self, made: np.ndarray, state: tuple) -> None:
         _, shape, dtype, by_columns, data = state
+        if type(data) is str:  # the bytes of Python 2
+            data = self._latin(data)
         found = self._array(shape, dtype, data, by_columns)
         # The array is in the memo already, so it is this very object that gets the numbers.
         made.__setstate__((1, found.shape, found.dtype, False, found.tobytes()))
@@ -215,6 +217,12 @@ class Builders:
             raise Refused(f"a text in the encoding {show(encoding)}.")
         self._spend(2 * len(_only(str, text)) + _ITEM)
         return text.encode("latin-1")
+
+    def _latin(self, text: str) -> bytes:
+        try:
+            return self._encode(text, "latin1")
+        except UnicodeEncodeError:
+            raise Damaged("the numbers of a NumPy array are a text.") from None
 
     def _dtype(self, code: str, align: Any = False, copy: Any = True) -> NumpyDtype:
         if len(_only(str, code)) > _LONGEST_CODE:

@@ -36,8 +36,10 @@ class Interpreter:
         persistent: Callable[[Any], Any],
         build: Callable[[Any, Any], None],
         budget: Budget,
+        strings: str = "utf-8",
     ):
         self.at = 0
+        self._strings = strings  # how the texts of Python 2 are encoded
         self._data = data
         self._find = find
         self._persistent = persistent
@@ -132,6 +134,14 @@ class Interpreter:
             self._stack.append(found.decode("utf-8", "surrogatepass"))
         except UnicodeDecodeError:
             raise Damaged(f"a text in its pickle is not UTF-8: {found[:20]!r}.") from None
+
+    def _string(self, size: int) -> None:
+        """A text as Python 2 has it, which may be bytes of any kind."""
+        found = self._take(int.from_bytes(self._take(size), "little"))
+        try:
+            self._stack.append(found.decode(self._strings))
+        except UnicodeDecodeError:
+            raise Damaged(f"a text in its pickle is not {self._strings}: {found[:20]!r}.") from None
 
     def _bytes(self, size: int) -> None:
         self._stack.append(self._take(int.from_bytes(self._take(size), "little")))
@@ -308,8 +318,8 @@ _BY_NAME: dict[str, Callable[[Interpreter], None]] = {
     "BINFLOAT": _of_form(_FLOAT),
     "LONG1": _with(Interpreter._integer, 1),
     "LONG4": _with(Interpreter._integer, 4),
-    "SHORT_BINSTRING": _with(Interpreter._text, 1),
-    "BINSTRING": _with(Interpreter._text, 4),
+    "SHORT_BINSTRING": _with(Interpreter._string, 1),
+    "BINSTRING": _with(Interpreter._string, 4),
     "SHORT_BINUNICODE": _with(Interpreter._text, 1),
     "BINUNICODE": _with(Interpreter._text, 4),
     "BINUNICODE8": _with(Interpreter._text, 8),

@@ -220,7 +220,8 @@ _ELSEWHERE |= {
 
 
 def _torchvision() -> Facade:
-    return Facade("torchvision", "rushlight.vision", {"__version__": "0.28.0"})
+    own = {"__version__": "0.28.0", "get_image_backend": lambda: "PIL", "set_image_backend": _none}
+    return Facade("torchvision", "rushlight.vision", own)
 
 
 FACADES: dict[str, Callable[[], Facade]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_LAZY = ("checkpoint", "data", "dlpack", "tensorboard")
+_LAZY = ("archives", "checkpoint", "data", "dlpack", "download", "tensorboard")
 
 
 def __getattr__(name: str) -> Any:
