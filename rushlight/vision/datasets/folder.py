@@ -12,7 +12,7 @@ from rushlight.vision.datasets.vision import Transform, VisionDataset
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
-Path = str | os.PathLike
+Path = str | os.PathLike[str]
 Extensions = str | tuple[str, ...]
 
 
