@@ -41,6 +41,14 @@ if TYPE_CHECKING:
     from .files.numpy_rows import NumpyDataset
     from .files.parquet import ParquetDataset
     from .files.tokens import TokenDataset, write_tokens
+    from .shards import (
+        ShardDataset,
+        ShardError,
+        ShardWriter,
+        TarDataset,
+        TarWriter,
+        warn_and_continue,
+    )
 
 _LATER = {
     "ArrowDataset": "files.arrow",
@@ -48,7 +56,13 @@ _LATER = {
     "GroupStream": "files.group_stream",
     "NumpyDataset": "files.numpy_rows",
     "ParquetDataset": "files.parquet",
+    "ShardDataset": "shards",
+    "ShardError": "shards",
+    "ShardWriter": "shards",
+    "TarDataset": "shards",
+    "TarWriter": "shards",
     "TokenDataset": "files.tokens",
+    "warn_and_continue": "shards",
     "write_tokens": "files.tokens",
 }
 """Readers of files: imported when they are first asked for."""
@@ -72,10 +86,15 @@ __all__ = [
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "ShardDataset",
+    "ShardError",
+    "ShardWriter",
     "StackDataset",
     "StalledWarning",
     "Subset",
     "SubsetRandomSampler",
+    "TarDataset",
+    "TarWriter",
     "TensorDataset",
     "TokenDataset",
     "WeightedRandomSampler",
@@ -86,6 +105,7 @@ __all__ = [
     "sample_generator",
     "shard_stream",
     "stage",
+    "warn_and_continue",
     "write_tokens",
 ]
 

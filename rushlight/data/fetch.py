@@ -85,6 +85,7 @@ class StreamFetcher:
         self.count = 0
         self.ended = False
         self.stream: Iterator[Any] = iter(())
+        self.unfinished: list = []
 
     def open(self, state: dict[str, Any] | None) -> None:
         """Begin to read, or go on where `state()` was taken."""
@@ -139,9 +140,11 @@ class StreamFetcher:
             return batch
 
     def _read(self, wanted: int) -> list:
-        samples: list = []
+        """What was read before an error belongs to the next batch."""
+        samples = self.unfinished
         with Located(lambda: describe("reading", self.count, self.dataset)):
-            for sample in islice(self.stream, wanted):
+            for sample in islice(self.stream, wanted - len(samples)):
                 samples.append(sample)
                 self.count += 1
+        self.unfinished = []
         return samples
