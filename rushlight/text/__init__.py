@@ -1,5 +1,6 @@
 """Text: vocabularies, tokenizers, transforms of token lists, and other people's tokenizers."""
 
+from .files import encode_file
 from .tokenize import Tokenize, TokenizeCollate
 from .tokenizers import (
     ByteTokenizer,
@@ -38,6 +39,7 @@ __all__ = [
     "VocabTransform",
     "basic_english",
     "build_vocab_from_iterator",
+    "encode_file",
     "get_tokenizer",
     "ngrams_iterator",
     "vocab",

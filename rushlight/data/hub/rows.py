@@ -58,7 +58,7 @@ class HubRows:
 
     def __init__(self, dataset: Any):
         self.table, self.indices = dataset.data, dataset._indices
-        self.features, self.format = dataset.features, dataset.format
+        self.features, self.format = dataset.info.features, dataset.format
         self.is_numpy = self.format["type"] == "numpy"
         self.length = len(dataset)
         self._columns: dict[str, ArrowColumn] | None = None
@@ -69,7 +69,7 @@ class HubRows:
         return (
             self.table is dataset.data
             and self.indices is dataset._indices
-            and self.features is dataset.features
+            and self.features is dataset.info.features
             and self.format == dataset.format
         )
 
