@@ -29,7 +29,7 @@ def find_samples(path: str, limit: int) -> np.ndarray:
             raise ShardError("a compressed tar has no index; unpack it, or use ShardDataset", path)
         samples = Samples(TarStream(file, path, limit), payload=False)
         starts = [samples.start for _ in samples]
-        end = samples.tar.offset
+        end = samples.next
     return np.array([*starts, end], np.int64)
 
 

@@ -100,7 +100,7 @@ class TarDataset(SampleSteps, Dataset[Any]):
         tar = TarStream(io.BytesIO(data), url, self.max_sample_bytes, start)
         samples = Samples(tar, end=end)
         sample = next(samples, None)
-        if sample is None or tar.offset > end:
+        if sample is None or samples.has_more or tar.offset > end:
             raise ShardError("the index does not fit the tar; delete it", url, start)
         return sample
 

@@ -66,6 +66,11 @@ class Samples(Iterator[dict[str, Any]]):
             raise
         return sample
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the beginning of another sample has been seen."""
+        return self._pending is not None
+
     def _gather(self, sample: dict[str, Any], key: str) -> None:
         """Read the members of one key, up to the first of another."""
         total = 0
