@@ -72,6 +72,16 @@ WORDS = {
         "stream [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]",
         "float32 [0, 1, 2, 3]",
     ],
+    "pictures": [
+        "classes ['blue', 'green', 'red'] 2 60",
+        "Dataset ImageFolder",
+        "StandardTransform",
+        "learned True",
+        "squares [0, 1, 4, 9, 16, 25, 36, 49, 64]",
+        "fake (5, 3, 8, 8) True tensor(True)",
+        "missing True",
+        "backend PIL False",
+    ],
     "hooks": ["['cl1', 'fc']", "tensor(True)", "norm True", "removed True", "global 4"],
 }
 
