@@ -7,11 +7,13 @@ import pytest
 import rushlight as rl
 from rushlight import nn, optim
 from rushlight.autograd import gradcheck
+from rushlight.vision import datasets
 
 ABSENT = {
     rl: ["compile", "lobpcg", "sparse_coo_tensor", "jit"],
     nn: ["quantized", "qat"],
     optim: ["SparseAdam"],
+    datasets: ["VOCDetection", "STL10"],
 }
 
 

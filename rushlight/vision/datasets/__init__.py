@@ -1,5 +1,9 @@
 """Image datasets with torchvision's names: folders of pictures, MNIST and its kin, CIFAR."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from rushlight.vision.datasets.cifar import CIFAR10, CIFAR100
 from rushlight.vision.datasets.fakedata import FakeData
 from rushlight.vision.datasets.folder import DatasetFolder, ImageFolder
@@ -20,3 +24,10 @@ __all__ = [
     "VisionDataset",
     "read_idx",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(
+        f"module 'rushlight.vision.datasets' has no attribute {name!r}: "
+        "docs/differences.md lists what is not built"
+    )
