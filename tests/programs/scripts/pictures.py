@@ -27,30 +27,42 @@ for split, count in (("train", 20), ("val", 8)):
             Image.fromarray(pixels).save(os.path.join(folder, "%03d.png" % i))
 
 data_transforms = {
-    "train": transforms.Compose([
-        transforms.RandomResizedCrop(16),
-        transforms.RandomHorizontalFlip(),
-        transforms.ToTensor(),
-        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    ]),
-    "val": transforms.Compose([
-        transforms.Resize(18),
-        transforms.CenterCrop(16),
-        transforms.ToTensor(),
-        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    ]),
+    "train": transforms.Compose(
+        [
+            transforms.RandomResizedCrop(16),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    ),
+    "val": transforms.Compose(
+        [
+            transforms.Resize(18),
+            transforms.CenterCrop(16),
+            transforms.ToTensor(),
+            transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+        ]
+    ),
 }
-image_datasets = {x: datasets.ImageFolder(os.path.join(args.data, x), data_transforms[x])
-                  for x in ["train", "val"]}
-dataloaders = {x: DataLoader(image_datasets[x], batch_size=12, shuffle=True, num_workers=2)
-               for x in ["train", "val"]}
+image_datasets = {
+    x: datasets.ImageFolder(os.path.join(args.data, x), data_transforms[x])
+    for x in ["train", "val"]
+}
+dataloaders = {
+    x: DataLoader(image_datasets[x], batch_size=12, shuffle=True, num_workers=2)
+    for x in ["train", "val"]
+}
 class_names = image_datasets["train"].classes
-print("classes", class_names, image_datasets["val"].class_to_idx["red"], len(image_datasets["train"]))
+print(
+    "classes", class_names, image_datasets["val"].class_to_idx["red"], len(image_datasets["train"])
+)
 print(image_datasets["val"])
 assert image_datasets["train"].samples[0][0].lower().endswith(IMG_EXTENSIONS)
 assert default_loader(image_datasets["train"].imgs[0][0]).mode == "RGB"
 
-model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+model = nn.Sequential(
+    nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)
+)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
 criterion = nn.CrossEntropyLoss()
 for epoch in range(6):
