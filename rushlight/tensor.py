@@ -251,6 +251,11 @@ def from_array(array: np.ndarray, dtype: DType | None = None) -> Tensor:
     return wrap(input_node(Buffer.holding(array, dtype), spec_of(array.shape, dtype)))
 
 
+def around_own_array(array: np.ndarray, dtype: DType) -> Tensor:
+    """A tensor over C-contiguous memory that nobody else holds."""
+    return wrap(input_node(Buffer.around(array), spec_of(array.shape, dtype)))
+
+
 def around_array(array: np.ndarray) -> Tensor:
     """A tensor over an array's own memory; copied when an operation first reads it, if writable."""
     if type(array) is np.memmap:  # of which every look into it makes another

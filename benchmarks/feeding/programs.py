@@ -33,18 +33,18 @@ class Records(data.Dataset):
 
 
 class Texts(data.Dataset):
-    """Sentences of different lengths, as tensors of token numbers, with a label."""
+    """Sentences of different lengths, as a tokenizer gives them: lists of numbers; with a label."""
 
     def __init__(self, count: int = 20_000):
         numbers = np.random.default_rng(2)
         lengths = numbers.integers(5, 60, count)
-        self.texts = [framework.from_numpy(numbers.integers(0, 10_000, n)) for n in lengths]
+        self.texts = [numbers.integers(0, 10_000, n).tolist() for n in lengths]
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def __getitem__(self, index: int) -> tuple:
-        return self.texts[index], index % 2
+        return framework.tensor(self.texts[index]), index % 2
 
 
 def pad(samples: list) -> tuple:

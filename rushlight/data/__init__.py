@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from .files.group_stream import GroupStream
     from .files.numpy_rows import NumpyDataset
     from .files.parquet import ParquetDataset
-    from .files.text_rows import CsvDataset, JsonLinesDataset
     from .files.tokens import TokenDataset, write_tokens
     from .shards import (
         ShardDataset,
@@ -53,10 +52,8 @@ if TYPE_CHECKING:
 
 _LATER = {
     "ArrowDataset": "files.arrow",
-    "CsvDataset": "files.text_rows",
     "GroupShuffleSampler": "files.group_order",
     "GroupStream": "files.group_stream",
-    "JsonLinesDataset": "files.text_rows",
     "NumpyDataset": "files.numpy_rows",
     "ParquetDataset": "files.parquet",
     "ShardDataset": "shards",
@@ -75,14 +72,12 @@ __all__ = [
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
-    "CsvDataset",
     "DataLoader",
     "Dataset",
     "DistributedSampler",
     "GroupShuffleSampler",
     "GroupStream",
     "IterableDataset",
-    "JsonLinesDataset",
     "LanedDataset",
     "LengthBatchSampler",
     "NumpyDataset",

@@ -125,6 +125,9 @@ class Buffer:
 
     def values(self, spec: Spec) -> np.ndarray:
         """The value as an array to compute with: shared memory, or widened if bfloat16."""
+        memory = self.memory
+        if not self.capacity and memory.shape == spec.shape and memory.dtype == spec.dtype.compute:
+            return memory
         stored = self.stored(spec.shape, spec.dtype)
         return stored if spec.dtype.storage == spec.dtype.compute else from_bfloat16_bits(stored)
 

@@ -16,7 +16,15 @@ from rushlight.ops.check import check_shape, check_tensor
 from rushlight.ops.data import array_from, as_compute, is_sequence, number_dtype, numpy_dtype
 from rushlight.ops.options import check_options, finish
 from rushlight.ops.promotion import get_default_dtype
-from rushlight.tensor import Tensor, alias_of, around_array, from_array, node_of, wrap
+from rushlight.tensor import (
+    Tensor,
+    alias_of,
+    around_array,
+    around_own_array,
+    from_array,
+    node_of,
+    wrap,
+)
 
 Size = Any
 
@@ -41,8 +49,9 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    check_options("tensor", device=device)
-    dtype = as_dtype("tensor", dtype)
+    if device is not None or dtype is not None:
+        check_options("tensor", device=device)
+        dtype = as_dtype("tensor", dtype)
     if isinstance(data, Tensor):
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use "
@@ -56,7 +65,10 @@ def tensor(
     if isinstance(data, str):
         raise TypeError("new(): invalid data type 'str'")
     array, found = array_from(data, dtype)
-    return finish(from_array(as_compute(array, found), found), requires_grad)
+    array = as_compute(array, found)
+    fresh = type(data) is list and array.dtype == found.storage
+    made = around_own_array(array, found) if fresh else from_array(array, found)
+    return finish(made, requires_grad)
 
 
 def _copied(source: Tensor, dtype: DType | None) -> Tensor:

@@ -19,6 +19,8 @@ _MOST_DIMENSIONS = 64
 
 def array_from(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
     """Numbers, sequences, arrays or tensors as one array, and the dtype of its tensor."""
+    if type(data) is list:
+        return _from_sequence(data, dtype)
     if isinstance(data, Tensor):
         return data._values(), dtype or data.dtype
     if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array__"):
@@ -88,8 +90,11 @@ def as_compute(array: np.ndarray, dtype: DType) -> np.ndarray:
 
 
 def _from_sequence(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
-    if dtype is None and type(data) is list and set(map(type, data)) == {int}:
-        array = np.array(data)
+    if dtype is None and type(data) is list and data and type(data[0]) is int:
+        try:
+            array = np.array(data)
+        except (ValueError, OverflowError):  # what is wrong is found below
+            array = np.empty(0)
         if array.dtype == np.int64:
             return array, int64
     kinds = {(x.shape, x.dtype) if type(x) is np.ndarray else None for x in data}
