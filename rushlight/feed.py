@@ -17,7 +17,7 @@ from rushlight.graph.spec import Spec, spec_of
 from rushlight.ops import FUNCTIONS
 from rushlight.ops.at_once import stacked, values_at_once
 from rushlight.random import Generator, default_generator
-from rushlight.tensor import Tensor, around_array, around_own_array, node_of, wrap
+from rushlight.tensor import Tensor, around_array, from_array, node_of, wrap
 
 _LEAST_BYTES = 64 << 10
 """Of a batch: less is copied sooner than all threads are told."""
@@ -81,7 +81,7 @@ def draw_seed(generator: Generator | None = None) -> int:
 def _from_array(array: np.ndarray, owned: bool) -> Tensor:
     if not owned or not array.flags.c_contiguous or not array.dtype.isnative:
         return around_array(array)
-    return around_own_array(array, from_numpy_dtype(array.dtype))
+    return from_array(array, owned=True)
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, Tensor]:

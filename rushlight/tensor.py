@@ -245,15 +245,11 @@ def wrap(node: Node) -> Tensor:
     return tensor
 
 
-def from_array(array: np.ndarray, dtype: DType | None = None) -> Tensor:
-    """A tensor with a copy of the array."""
+def from_array(array: np.ndarray, dtype: DType | None = None, owned: bool = False) -> Tensor:
+    """A tensor with a copy of the array, or over it: C-contiguous memory that is the tensor's own."""
     dtype = dtype or from_numpy_dtype(array.dtype)
-    return wrap(input_node(Buffer.holding(array, dtype), spec_of(array.shape, dtype)))
-
-
-def around_own_array(array: np.ndarray, dtype: DType) -> Tensor:
-    """A tensor over C-contiguous memory that nobody else holds."""
-    return wrap(input_node(Buffer.around(array), spec_of(array.shape, dtype)))
+    buffer = Buffer.around(array) if owned else Buffer.holding(array, dtype)
+    return wrap(input_node(buffer, spec_of(array.shape, dtype)))
 
 
 def around_array(array: np.ndarray) -> Tensor:

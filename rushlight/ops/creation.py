@@ -16,15 +16,7 @@ from rushlight.ops.check import check_shape, check_tensor
 from rushlight.ops.data import array_from, as_compute, is_sequence, number_dtype, numpy_dtype
 from rushlight.ops.options import check_options, finish
 from rushlight.ops.promotion import get_default_dtype
-from rushlight.tensor import (
-    Tensor,
-    alias_of,
-    around_array,
-    around_own_array,
-    from_array,
-    node_of,
-    wrap,
-)
+from rushlight.tensor import Tensor, alias_of, around_array, from_array, node_of, wrap
 
 Size = Any
 
@@ -67,8 +59,7 @@ def tensor(
     array, found = array_from(data, dtype)
     array = as_compute(array, found)
     fresh = type(data) is list and array.dtype == found.storage
-    made = around_own_array(array, found) if fresh else from_array(array, found)
-    return finish(made, requires_grad)
+    return finish(from_array(array, found, owned=fresh), requires_grad)
 
 
 def _copied(source: Tensor, dtype: DType | None) -> Tensor:
