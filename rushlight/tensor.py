@@ -246,7 +246,7 @@ def wrap(node: Node) -> Tensor:
 
 
 def from_array(array: np.ndarray, dtype: DType | None = None, owned: bool = False) -> Tensor:
-    """A tensor with a copy of the array, or over it: C-contiguous memory that is the tensor's own."""
+    """A tensor with a copy of the array; `owned`: over its memory, C-contiguous and not shared."""
     dtype = dtype or from_numpy_dtype(array.dtype)
     buffer = Buffer.around(array) if owned else Buffer.holding(array, dtype)
     return wrap(input_node(buffer, spec_of(array.shape, dtype)))
