@@ -15,24 +15,8 @@ import time
 import rushlight as rl
 import rushlight.nn.functional as F
 from rushlight import nn, optim
-from rushlight.data import DataLoader, Dataset
-
-
-class Letters(Dataset):
-    """Windows of a text as letter numbers: what is read, and the same one letter on."""
-
-    def __init__(self, text: str, length: int):
-        self.alphabet = sorted(set(text))
-        number = {letter: i for i, letter in enumerate(self.alphabet)}
-        self.numbers = rl.tensor([number[letter] for letter in text], dtype=rl.long)
-        self.length = length
-
-    def __len__(self) -> int:
-        return len(self.numbers) - self.length
-
-    def __getitem__(self, start: int) -> tuple[rl.Tensor, rl.Tensor]:
-        window = self.numbers[start : start + self.length + 1]
-        return window[:-1], window[1:]
+from rushlight.data import DataLoader, TokenDataset
+from rushlight.text import CharTokenizer
 
 
 class CausalSelfAttention(nn.Module):
@@ -163,9 +147,11 @@ def main(arguments: list[str] | None = None) -> float:
     options = parser.parse_args(arguments)
     rl.manual_seed(options.seed)
     with open(options.text, encoding="utf-8") as file:
-        data = Letters(file.read(), options.length)
+        text = file.read()
+    letters = CharTokenizer.of(text)
+    data = TokenDataset(letters.encode(text), options.length, stride=1)
     sizes = options.width, options.heads, options.layers, options.length
-    model = GPT(len(data.alphabet), *sizes)
+    model = GPT(len(letters), *sizes)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} million parameters")
     optimizer = optim.AdamW(weight_groups(model), lr=options.lr, betas=(0.9, 0.95))
     loader = DataLoader(data, batch_size=options.batch_size, shuffle=True)
@@ -186,7 +172,7 @@ def main(arguments: list[str] | None = None) -> float:
     print(f"mean loss of the last {len(losses[-50:])} steps: {last:.4f}")
     model.eval()
     first = rl.zeros(1, 1, dtype=rl.long)
-    print("".join(data.alphabet[i] for i in model.generate(first, 200)[0].tolist()))
+    print(letters.decode(model.generate(first, 200)[0]))
     return last
 
 

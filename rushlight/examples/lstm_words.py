@@ -18,6 +18,7 @@ import random
 import rushlight as rl
 import rushlight.nn.functional as F
 from rushlight import nn, optim
+from rushlight.text import Vocab
 
 NOUNS = {False: ["dog", "cat", "child", "bird"], True: ["dogs", "cats", "children", "birds"]}
 VERBS = {False: ["sleeps", "sings", "runs"], True: ["sleep", "sing", "run"]}
@@ -111,15 +112,15 @@ def train_step(
 
 
 @rl.no_grad()
-def agreement(model: WordModel, number: dict[str, int], count: int = 200) -> float:
+def agreement(model: WordModel, vocabulary: Vocab, count: int = 200) -> float:
     """How often the last verb that the model finds likeliest agrees with the first noun."""
     model.eval()
     right = 0
     for sentence in (make_sentence(random.Random(10_000 + i)) for i in range(count)):
-        scores, _ = model(rl.tensor([[number[word] for word in [".", *sentence[:-2]]]]))
+        scores, _ = model(rl.tensor([vocabulary([".", *sentence[:-2]])]))
         plural = sentence[1] in NOUNS[True]
         chances = {
-            many: max(scores[0, -1, number[verb]].item() for verb in VERBS[many])
+            many: max(scores[0, -1, vocabulary[verb]].item() for verb in VERBS[many])
             for many in (False, True)
         }
         right += chances[plural] > chances[not plural]
@@ -145,9 +146,8 @@ def main(arguments: list[str] | None = None) -> float:
             words = file.read().split()
     else:
         words = make_words(50_000, options.seed)
-    vocabulary = sorted(set(words))
-    number = {word: i for i, word in enumerate(vocabulary)}
-    numbers = rl.tensor([number[word] for word in words])
+    vocabulary = Vocab(sorted(set(words)))
+    numbers = rl.tensor(vocabulary(words))
     windows = Windows(numbers, options.batch_size, options.length)
     model = WordModel(len(vocabulary), options.width, options.layers)
     optimizer = optim.Adam(model.parameters(), lr=options.lr)
@@ -165,9 +165,9 @@ def main(arguments: list[str] | None = None) -> float:
     print(f"mean loss of the last {len(losses[-50:])} steps: {last:.4f}")
     if not options.text:
         print(f"the rules allow {LOWEST:.4f}")
-        print(f"verbs that agree with their noun: {agreement(model, number):.0%}")
+        print(f"verbs that agree with their noun: {agreement(model, vocabulary):.0%}")
     model.eval()
-    print(" ".join(vocabulary[i] for i in model.generate(numbers[0].item(), 40)))
+    print(" ".join(vocabulary.lookup_tokens(model.generate(numbers[0].item(), 40))))
     return last
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from rushlight.data.lanes import LanedDataset
+from rushlight.data.workers.info import get_worker_info, set_worker_info
 
 LANES = 8
 """So many lanes at most, since each opens a file and fills a shuffle buffer of its own."""
@@ -102,7 +103,7 @@ class _Lane(Iterator[Any]):
 
     def __next__(self) -> Any:
         if self._samples is None:
-            self._samples = iter(self.part)
+            self._samples = _whole(self.part)
         sample = next(self._samples)
         self.read += 1
         return sample
@@ -128,6 +129,22 @@ class _Lane(Iterator[Any]):
             )
         for _ in islice(self, state["samples"]):
             pass
+
+
+def _whole(part: Any) -> Iterator[Any]:
+    """All samples of a part.
+
+    Where `import torch` gives this package, the part would see the worker and share itself out
+    again.
+    """
+    samples = iter(part)
+    info = get_worker_info()
+    set_worker_info(None)
+    try:
+        first = list(islice(samples, 1))
+    finally:
+        set_worker_info(info)
+    return chain(first, samples)
 
 
 def _steps_of(iterable: Any) -> set[str]:

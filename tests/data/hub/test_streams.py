@@ -1,6 +1,8 @@
 """Hugging Face's iterable datasets: every sample once, the same batches for any workers, resume."""
 
 import json
+import subprocess
+import sys
 import warnings
 from itertools import islice
 
@@ -179,6 +181,26 @@ def test_ranks_share_the_samples(count, strategy):
         for part in parts
     ]
     assert workers == [numbers(DataLoader(part, batch_size=4)) for part in parts]
+
+
+SHIMMED = """
+import torch
+import datasets
+from torch.utils.data import DataLoader
+stream = datasets.Dataset.from_dict({"n": range(10)}).to_iterable_dataset(num_shards=2)
+for workers in (0, 2):
+    print([batch["n"].tolist() for batch in DataLoader(stream, 4, num_workers=workers)])
+"""
+
+
+def test_programs_for_torch(tmp_path):
+    """There `datasets` finds our own worker info, and would share the shards out once more."""
+    script = tmp_path / "program.py"
+    script.write_text(SHIMMED)
+    command = [sys.executable, "-m", "rushlight.torch", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert lines == ["[[0, 1, 2, 3], [5, 6, 7, 8], [4], [9]]"] * 2, done.stderr
 
 
 def test_lanes():
