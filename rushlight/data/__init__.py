@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .files.group_stream import GroupStream
     from .files.numpy_rows import NumpyDataset
     from .files.parquet import ParquetDataset
+    from .files.text_rows import CsvDataset, JsonLinesDataset
     from .files.tokens import TokenDataset, write_tokens
     from .shards import (
         ShardDataset,
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
 
 _LATER = {
     "ArrowDataset": "files.arrow",
+    "CsvDataset": "files.text_rows",
     "GroupShuffleSampler": "files.group_order",
     "GroupStream": "files.group_stream",
+    "JsonLinesDataset": "files.text_rows",
     "NumpyDataset": "files.numpy_rows",
     "ParquetDataset": "files.parquet",
     "ShardDataset": "shards",
@@ -72,12 +75,14 @@ __all__ = [
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
+    "CsvDataset",
     "DataLoader",
     "Dataset",
     "DistributedSampler",
     "GroupShuffleSampler",
     "GroupStream",
     "IterableDataset",
+    "JsonLinesDataset",
     "LanedDataset",
     "LengthBatchSampler",
     "NumpyDataset",

@@ -16,9 +16,9 @@ from rushlight.data import (
     GroupStream,
     ParquetDataset,
     RandomSampler,
-    sample_generator,
 )
 from tests.data.files import tables
+from tests.data.files.transforms import jittered
 
 FORMS = ["parquet", "file", "stream"]
 SUFFIX = {"parquet": "parquet", "file": "arrow", "stream": "arrow"}
@@ -228,15 +228,10 @@ def test_a_stream_gives_every_row_once(replicas, lanes, shuffle):
         assert epochs[0] == list(range(25))
 
 
-def jittered(row):
-    return row["x"] + sample_generator().random()
-
-
 @pytest.mark.parametrize("stop", [0, 1, 4, 9])
 @pytest.mark.parametrize(("kind", "count"), WORKERS)
 def test_streams_with_workers_and_resuming(kind, count, stop, tmp_path):
-    transform = jittered if kind == "thread" else None
-    dataset = opened(tmp_path, tables.numbers(), "parquet", 2, transform=transform)
+    dataset = opened(tmp_path, tables.numbers(), "parquet", 2, transform=jittered)
 
     def loader(count=0):
         stream = GroupStream(dataset, window=2, lanes=3)

@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from rushlight.data import DataLoader, NumpyDataset, sample_generator
+from rushlight.data import DataLoader, NumpyDataset
+from tests.data.files.transforms import jittered
 
 RNG = np.random.default_rng(0)
 ARRAYS = {
@@ -71,12 +72,7 @@ def test_texts_are_rows_too(tmp_path):
     assert listed([b for (b,) in DataLoader(dataset, batch_size=3)]) == [["ab", "c", "d"]]
 
 
-def jittered(row):
-    x, y = row
-    return x + sample_generator().normal(), y
-
-
-WORKERS = [("thread", 1, None), ("thread", 3, jittered), ("process", 2, None)]
+WORKERS = [("thread", 1, None), ("thread", 3, jittered), ("process", 2, jittered)]
 
 
 @pytest.mark.parametrize(("kind", "count", "transform"), WORKERS)
@@ -99,9 +95,9 @@ def test_workers_change_nothing(kind, count, transform, tmp_path, seeds):
 def test_transforms_are_the_same_alone_and_together(tmp_path, seeds):
     paths = saved(tmp_path, ARRAYS["matrix"], "x.npy"), saved(tmp_path, np.arange(30))
     dataset = NumpyDataset(*paths, transform=jittered)
-    alone = [listed(x[0]) for x, _ in DataLoader(dataset, 1)]
+    alone = [listed(x[0]) for x in DataLoader(dataset, 1)]
     seeds.seed()
-    ((together, _),) = DataLoader(dataset, 30)
+    (together,) = DataLoader(dataset, 30)
     assert listed(together) == alone
 
 
