@@ -18,7 +18,7 @@ from pathlib import Path
 
 from feeding.files import make_files
 from feeding.measure import Loaded, measure
-from feeding.rows import ROWS
+from feeding.rows import ROWS, TRAINING
 from feeding.tables import lines_of, table_of
 from measuring.conditions import conditions_of, heading, note_of_load
 from measuring.process import is_installed
@@ -37,10 +37,11 @@ def main() -> int:
         sides = ["rushlight", PEER]
     head = [*heading(conditions, None), *note_of_load(conditions)]
     print(*head, sep="\n", flush=True)
-    rows = [row for row in ROWS if re.search(options.only, row.name)]
+    kinds = TRAINING if options.training else ROWS
+    rows = [row for row in kinds if re.search(options.only, row.name)]
     everything: list[Loaded] = []
     with tempfile.TemporaryDirectory(prefix="loading-") as folder:
-        make_files(Path(folder), [row.name for row in rows])
+        make_files(Path(folder), [row.program for row in rows])
         for number, row in enumerate(rows, 1):
             print(f"[{number}/{len(rows)}] {row.title}", flush=True)
             found = measure(row, sides, conditions, options.rounds, Path(folder))
@@ -63,6 +64,7 @@ def _options() -> argparse.Namespace:
     add("--cores", help="the processor cores of all sides, such as 0,1 (default: all)")
     add("--threads", type=int, help="threads of each side (default: one a core)")
     add("--python", action="append", default=[], metavar="SIDE=PATH", help="which Python has it")
+    add("--training", action="store_true", help="instead: load and train together")
     add("--table", metavar="FILE", help="write a Markdown table")
     return parser.parse_args()
 

@@ -17,7 +17,7 @@ def make_files(folder: Path, rows: Sequence[str]) -> None:
     """Write what these rows read."""
     if any("windows" in row for row in rows):
         write_tokens(folder / "tokens.bin")
-    if "images" in rows:
+    if {"images", "crops"} & set(rows):
         write_images(folder / "images")
 
 

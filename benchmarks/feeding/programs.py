@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from networks.framework import framework, name
+from networks.framework import framework, name, optim
+
+from feeding.rows import Row
 
 data = import_module(f"{name}.utils.data")
 pad_sequence = import_module(f"{name}.nn.utils.rnn").pad_sequence
@@ -57,13 +60,13 @@ def pad(samples: list) -> tuple:
 class Images(data.Dataset):
     """Photographs in files: decoded, cropped and flipped at random."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 224) -> None:
         library = "torchvision" if name == "torch" else "rushlight.vision"
         transforms = import_module(f"{library}.transforms")
         self.paths = sorted((FOLDER / "images").iterdir())
         self.transform = transforms.Compose(
             [
-                transforms.RandomCrop(224),
+                transforms.RandomCrop(size),
                 transforms.RandomHorizontalFlip(),
                 transforms.ToTensor(),
                 transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -127,7 +130,45 @@ def _drawn_from(dataset: Any) -> tuple:
     return dataset, {"batch_size": 64, "sampler": drawn}
 
 
-def loader_of(row: str) -> Any:
+def pictures() -> tuple:
+    """Images with a channel, for a network."""
+    images, labels = framework.rand(60_000, 1, 28, 28), framework.randint(0, 10, (60_000,))
+    return data.TensorDataset(images, labels), {"batch_size": 128, "shuffle": True}
+
+
+def sentences() -> tuple:
+    return Texts(), {"batch_size": 64, "shuffle": True, "collate_fn": words_and_next}
+
+
+def words_and_next(samples: list) -> tuple:
+    """Sentences, and the same one word on."""
+    words, _, _ = pad(samples)
+    return words[:, :-1], words[:, 1:]
+
+
+def crops() -> tuple:
+    return Images(64), {"batch_size": 32, "shuffle": True}
+
+
+def loader_of(row: Row) -> Any:
     """A function of a row's DataLoader; the dataset is made, and calling it makes the loader."""
-    dataset, own = globals()[row]()
+    dataset, own = globals()[row.program]()
     return lambda **options: data.DataLoader(dataset, drop_last=True, **own, **options)
+
+
+def step_of(row: Row) -> Callable[[tuple], Any]:
+    """What is done with a batch: nothing, or a step of training."""
+    if not row.network:
+        return lambda batch: batch
+    network = import_module(f"networks.{row.network}")
+    model = network.network(**dict(row.sizes))
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+
+    def step(batch: tuple) -> float:
+        optimizer.zero_grad()
+        loss = network.loss(model, *batch)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 SETTINGS = {
     "rushlight": ("0", "2 threads", "2 processes"),
@@ -20,8 +21,16 @@ class Row:
 
     name: str
     title: str
-    goal: float  # samples a second, as a multiple of PyTorch's at its better setting
+    goal: float | None  # samples a second, as a multiple of PyTorch's at its better setting
     batch: int
+    data: str = ""  # the data of another row
+    network: str = ""  # of `networks`, trained on the batches; else they are only loaded
+    sizes: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def program(self) -> str:
+        """The function in `feeding.programs` that makes its data."""
+        return self.data or self.name
 
 
 ROWS = [
@@ -32,6 +41,40 @@ ROWS = [
     Row("windows", "random windows of a 200 MB token file, batch 64", 5, 64),
     Row("windows_by_hand", "the same by a user's dataset", 1.3, 64),
 ]
+TRAINING = [
+    Row(
+        "train_tensors",
+        "`TensorDataset` of 28x28, a network of two convolutions",
+        None,
+        128,
+        "pictures",
+        "mnist",
+        (("classes", 10), ("channels", (8, 16)), ("hidden", 64), ("size", 28)),
+    ),
+    Row(
+        "train_texts",
+        "padded texts, an LSTM language model",
+        None,
+        64,
+        "sentences",
+        "recurrent",
+        (("vocabulary", 10_000), ("width", 64), ("hidden", 64)),
+    ),
+    Row(
+        "train_images",
+        "JPEG files cropped to 64x64, a ResNet-18 of a quarter's width",
+        None,
+        32,
+        "crops",
+        "resnet",
+        (("classes", 10), ("width", 16)),
+    ),
+]
+
+
+def find(name: str) -> Row:
+    """The row of that name."""
+    return next(row for row in ROWS + TRAINING if row.name == name)
 
 
 def options_of(side: str, setting: str) -> dict:

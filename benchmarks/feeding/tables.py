@@ -26,7 +26,8 @@ def lines_of(found: Loaded) -> list[str]:
     lines += [f"  {_name(which)} FAILED: {words}" for which, words in found.failures.items()]
     ratio = found.ratio()
     if ratio is not None:
-        lines.append(f"  {ratio:.2f} times PyTorch's samples a second, goal {found.row.goal:g}")
+        goal = f", goal {found.row.goal:g}" if found.row.goal else ""
+        lines.append(f"  {ratio:.2f} times PyTorch's samples a second{goal}")
     return lines
 
 
@@ -38,7 +39,10 @@ def table_of(everything: Sequence[Loaded], heading: Sequence[str]) -> list[str]:
     for found in everything:
         ratio = found.ratio()
         cells = [found.row.title, _best(found, OURS), _best(found, PEER)]
-        cells += ["-" if ratio is None else f"**{ratio:.1f}**", f"{found.row.goal:g}"]
+        cells += [
+            "-" if ratio is None else f"**{ratio:.1f}**",
+            f"{found.row.goal:g}" if found.row.goal else "-",
+        ]
         cells += [_memory(found, OURS), _memory(found, PEER)]
         rows.append(cells)
     starts = [

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from feeding.rows import options_of
+from feeding.rows import find, options_of
 
 
 def main() -> None:
@@ -26,18 +26,20 @@ def main() -> None:
         os.sched_setaffinity(0, json.loads(os.environ["BENCHMARK_CORES"]))
     os.environ["BENCHMARK_FRAMEWORK"] = side
     try:
-        from feeding.programs import loader_of
+        from feeding.programs import loader_of, step_of
 
-        make = loader_of(row)
+        make, step = loader_of(find(row)), step_of(find(row))
         start = time.perf_counter()
         batches = endless(make(**options_of(side, setting)))
-        next(batches)
+        batch = next(batches)
         first = time.perf_counter() - start
+        step(batch)
+        rounds = map(step, batches)
         for _ in range(int(sys.argv[3])):
-            next(batches)
+            next(rounds)
         print(json.dumps({"first": first}), file=answers, flush=True)
         for line in sys.stdin:
-            rate = timed(batches, **json.loads(line))
+            rate = timed(rounds, **json.loads(line))
             print(json.dumps(rate), file=answers, flush=True)
     except Exception as error:
         words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
@@ -51,13 +53,13 @@ def endless(loader: Any) -> Iterator[Any]:
         yield from loader
 
 
-def timed(batches: Iterator[Any], do: str, seconds: float, ahead: int) -> float:
+def timed(rounds: Iterator[Any], do: str, seconds: float, ahead: int) -> float:
     """Seconds a batch over a while, after those that workers hold ready."""
     for _ in range(ahead):
-        next(batches)
+        next(rounds)
     count, start = 0, time.perf_counter()
     while not count or time.perf_counter() < start + seconds:
-        next(batches)
+        next(rounds)
         count += 1
     return (time.perf_counter() - start) / count
 
