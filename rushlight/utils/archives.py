@@ -224,7 +224,10 @@ def _move(source: Path, goal: Path) -> None:
     with os.scandir(source) as entries:
         for entry in list(entries):
             there = goal / entry.name
-            if entry.is_dir(follow_symlinks=False) and there.is_dir():
-                _move(Path(entry.path), there)
-            else:
+            try:
                 os.replace(entry.path, there)
+            except OSError:
+                # A folder that is there, perhaps since another process unpacked the same.
+                if not (entry.is_dir(follow_symlinks=False) and there.is_dir()):
+                    raise
+                _move(Path(entry.path), there)

@@ -7,6 +7,7 @@ import lzma
 import random
 import stat
 import tarfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -243,11 +244,26 @@ def test_a_changed_header_is_no_end(packed, tmp_path, place):
     refuse(archive, tmp_path, "damaged")
 
 
-def test_it_may_be_asked_for_twice(packed, tmp_path):
-    archive, out = packed(".tar"), tmp_path / "out"
-    for _ in range(2):
-        extract_archive(archive, out)
-    assert files_in(out) == FILES
+def test_several_may_unpack_the_same_at_once(packed, tmp_path):
+    """Whoever looks meanwhile finds each file whole, or not yet."""
+    entries = [(f"{n % 7}/{n % 5}/{n}.bin", bytes([n]) * 1000) for n in range(100)]
+    archive, out, problems = packed(".tar", entries), tmp_path / "out", []
+
+    def unpack():
+        try:
+            for _ in range(3):
+                extract_archive(archive, out)
+        except OSError as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=unpack) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        if out.exists():
+            assert {len(path.read_bytes()) for path in out.glob("[0-9]/*/*.bin")} <= {1000}
+    assert not problems
+    assert files_in(out) == dict(entries)
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rushlight.data.located import Located
 from rushlight.data.optional import needed
+from rushlight.vision.datasets.packed import PackedSamples, pack_attributes, unpack_attributes
 from rushlight.vision.datasets.vision import Transform, VisionDataset
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -190,14 +191,36 @@ class DatasetFolder(VisionDataset[tuple[Any, Any]]):
         """The classes and their numbers; see the function `find_classes`."""
         return find_classes(directory)
 
+    # A worker process gets a million paths as arrays in shared memory, by protocol 5 of pickle,
+    # and makes the lists only if somebody asks for them.
+    _packed: PackedSamples | None = None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        reduced = super().__reduce_ex__(protocol)
+        if protocol < 5 or len(reduced) < 3 or type(reduced[2]) is not dict:
+            return reduced
+        return *reduced[:2], pack_attributes(reduced[2]), *reduced[3:]
+
+    def __getattr__(self, name: str) -> Any:
+        if self._packed is not None and name in ("samples", "imgs", "targets"):
+            self.__dict__.update(unpack_attributes(self._packed) | self.__dict__)
+            self._packed = None
+            return getattr(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _chosen(self) -> Any:
+        """The samples, in the form that is there."""
+        packed = None if "samples" in self.__dict__ else self._packed
+        return self.samples if packed is None else packed
+
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        path, target = self.samples[index]
+        path, target = self._chosen()[index]
         with Located(lambda: f"while loading {path}"):
             sample = self.loader(path)
         return self._applied(sample, target)
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self._chosen())
 
 
 def pil_loader(path: Path) -> Any:

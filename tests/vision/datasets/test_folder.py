@@ -1,5 +1,6 @@
 """Folders of files, one folder for each class."""
 
+import copy
 import os
 import random
 import sys
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from rushlight.data import DataLoader
+from rushlight.data.workers.packing import pack, unpack
 from rushlight.vision.datasets import DatasetFolder, ImageFolder
 from rushlight.vision.datasets.folder import (
     IMG_EXTENSIONS,
@@ -234,3 +236,76 @@ def test_endings():
     assert not is_image_file("x.png.txt")
     assert has_file_allowed_extension("a.TAR", ".tar")
     assert has_file_allowed_extension("a.b", [".c", ".b"])
+
+
+# ----------------------------------------------------------------------------- the way to a worker
+def sent(dataset):
+    return unpack(*pack(dataset))
+
+
+@pytest.mark.parametrize("index", [0, 3, -1, -7])
+def test_a_worker_makes_of_arrays_what_it_is_asked_for(root, index):
+    dataset = ImageFolder(root, loader=read)
+    found = sent(dataset)
+    assert "samples" not in vars(found)
+    assert found[index] == dataset[index]
+    assert len(found) == 7
+    for wrong in (7, -8):
+        with pytest.raises(IndexError):
+            found[wrong]
+    assert "samples" not in vars(found)
+    assert found.samples == dataset.samples
+    assert found.imgs is found.samples
+    assert found.targets == dataset.targets
+    assert found[index] == dataset[index]
+
+
+def test_what_was_changed_stays_changed(root):
+    dataset = ImageFolder(root, loader=read)
+    dataset.samples = dataset.samples[:2]
+    dataset.targets = [5, 5]
+    found = sent(dataset)
+    assert (len(found), found.targets, len(found.imgs)) == (2, [5, 5], 7)
+    found.samples = []
+    assert len(found) == 0
+    assert found.samples == []
+    again = sent(dataset)
+    again.targets = "mine"
+    assert (again.samples, again.targets) == (dataset.samples, "mine")
+
+
+@pytest.mark.parametrize(
+    "odd", [("a", 1.0), ("a", 1, 2), (1, 2), "ab", ["a", 1], ("a", 1 << 70), ("a\0", 1)]
+)
+def test_other_samples_travel_as_they_are(root, odd):
+    dataset = ImageFolder(root, loader=read)
+    dataset.samples = [("b", 2), odd]
+    assert vars(sent(dataset))["samples"] == dataset.samples
+
+
+class Own(ImageFolder):
+    def __reduce__(self):
+        return Own, (self.root,)
+
+
+def test_a_subclass_may_travel_in_its_own_way(root):
+    assert sent(Own(root)).samples == Own(root).samples
+
+
+def test_names_of_any_letters_travel(tmp_path):
+    names = ["é.png", "\udcff.png", "日本.png", "a\nb.png"]
+    (tmp_path / "c").mkdir()
+    for name in names:
+        (tmp_path / "c" / name).touch()
+    dataset = ImageFolder(tmp_path, loader=str)
+    found = sent(dataset)
+    assert [found[index] for index in range(4)] == dataset.samples
+
+
+def test_copies_share_the_list(root):
+    dataset = ImageFolder(root)
+    assert copy.copy(dataset).samples is dataset.samples
+    assert copy.deepcopy(dataset).samples == dataset.samples
+    with pytest.raises(AttributeError, match="'ImageFolder' object has no attribute 'sample'"):
+        sent(dataset).sample
+    assert not hasattr(ImageFolder.__new__(ImageFolder), "samples")
