@@ -21,6 +21,9 @@ from rushlight.tensor import Tensor, around_array, from_array, node_of, wrap
 
 _LEAST_BYTES = 64 << 10
 """Of a batch: less is copied sooner than all threads are told."""
+_FIRST_BATCHES = 8
+"""Copied by NumPy: a loop that ends before then, or waits for its first batch, loads no engine."""
+_gathered = 0
 
 
 def register() -> None:
@@ -103,7 +106,7 @@ def gather(fields: Sequence[Any], places: np.ndarray) -> list[Tensor] | None:
     for _, _, spec in sources:
         part = spec_of((count, *spec.shape[1:]), spec.dtype)
         results.append((Buffer(part.nbytes), part))
-    if sum(part.nbytes for _, part in results) >= _LEAST_BYTES and engine().name == "cpu":
+    if _has_threads_for(sum(part.nbytes for _, part in results)):
         from rushlight.engines.cpu.gathering import gather_rows
 
         columns = [
@@ -116,6 +119,14 @@ def gather(fields: Sequence[Any], places: np.ndarray) -> list[Tensor] | None:
             rows = memory.stored(spec.shape, spec.dtype) if type(memory) is Buffer else memory
             arrays.take(rows, places, buffer.stored(part.shape, part.dtype))
     return [wrap(input_node(buffer, part)) for buffer, part in results]
+
+
+def _has_threads_for(nbytes: int) -> bool:
+    global _gathered
+    if nbytes < _LEAST_BYTES:
+        return False
+    _gathered += 1
+    return _gathered > _FIRST_BATCHES and engine().name == "cpu"
 
 
 def _rows_of(field: Any) -> tuple[Any, int, Spec] | None:

@@ -98,8 +98,13 @@ class Windows(data.Dataset):
 
 
 def tensors() -> tuple:
-    images, labels = framework.rand(60_000, 28, 28), framework.randint(0, 10, (60_000,))
-    return data.TensorDataset(images, labels), {"batch_size": 128, "shuffle": True}
+    return _in_memory(28, 28), {"batch_size": 128, "shuffle": True}
+
+
+def _in_memory(*shape: int) -> Any:
+    numbers = np.random.default_rng(4)
+    images = framework.from_numpy(numbers.random((60_000, *shape), np.float32))
+    return data.TensorDataset(images, framework.from_numpy(numbers.integers(0, 10, 60_000)))
 
 
 def records() -> tuple:
@@ -132,8 +137,7 @@ def _drawn_from(dataset: Any) -> tuple:
 
 def pictures() -> tuple:
     """Images with a channel, for a network."""
-    images, labels = framework.rand(60_000, 1, 28, 28), framework.randint(0, 10, (60_000,))
-    return data.TensorDataset(images, labels), {"batch_size": 128, "shuffle": True}
+    return _in_memory(1, 28, 28), {"batch_size": 128, "shuffle": True}
 
 
 def sentences() -> tuple:

@@ -1,6 +1,6 @@
 """Rows of arrays copied to one place by all threads: how a loader makes a batch.
 
-    gather_rows([Column(source, rows, row_bytes, result), ...], places)
+    gather_rows([(source, rows, row_bytes, result), ...], places)
 
 A row that lies anywhere in memory keeps a core waiting; so while one is copied, the next is
 fetched ahead into the cache.  NumPy's `take` copies with one thread and fetches nothing ahead.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -26,15 +25,9 @@ _SLOTS, _STEP = 8, 3
 _WRONG = 7
 
 
-class Column(NamedTuple):
-    """Rows that lie one after the other, and where those asked for go."""
-
-    source: int
-    """The address of the first row."""
-    rows: int
-    row_bytes: int
-    result: int
-    """The address of the first row of the result."""
+Column = tuple[int, int, int, int]
+"""Rows that lie one after the other: the address of the first, how many there are, the bytes of
+each; and the address where those asked for go."""
 
 
 def gather_rows(columns: Sequence[Column], places: np.ndarray) -> None:
@@ -54,7 +47,7 @@ def gather_rows(columns: Sequence[Column], places: np.ndarray) -> None:
     block[:] = numbers + steps
     run_list(arguments + 8 * len(numbers), len(columns))
     if any(block[_WRONG : len(numbers) : _SLOTS]):
-        raise IndexError(f"index out of range for {columns[0].rows} samples")
+        raise IndexError(f"index out of range for {columns[0][1]} samples")
 
 
 @lru_cache(maxsize=1)

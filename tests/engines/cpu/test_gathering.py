@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rushlight.engines.cpu.gathering import Column, gather_rows
+from rushlight.engines.cpu.gathering import gather_rows
 
 WIDTHS = [1, 3, 8, 31, 63, 64, 65, 100, 127, 128, 129, 200, 5000, 40_000]
 NUMBERS = np.random.default_rng(0)
@@ -13,7 +13,7 @@ def gathered(source, places):
     """The rows, found in the middle of memory that must stay as it was."""
     width = source.shape[1]
     memory = np.full(len(places) * width + 256, 7, np.uint8)
-    column = Column(source.ctypes.data, len(source), width, memory.ctypes.data + 128)
+    column = (source.ctypes.data, len(source), width, memory.ctypes.data + 128)
     gather_rows([column], np.asarray(places, np.int64))
     assert (memory[:128] == 7).all()
     assert (memory[-128:] == 7).all()
@@ -44,8 +44,8 @@ def test_columns_of_different_widths_go_together():
     places = NUMBERS.integers(0, 100, 64)
     results = np.empty((64, 28, 28), np.float32), np.empty(64, np.int64)
     columns = [
-        Column(images.ctypes.data, 100, 28 * 28 * 4, results[0].ctypes.data),
-        Column(labels.ctypes.data, 100, 8, results[1].ctypes.data),
+        (images.ctypes.data, 100, 28 * 28 * 4, results[0].ctypes.data),
+        (labels.ctypes.data, 100, 8, results[1].ctypes.data),
     ]
     gather_rows(columns, places)
     np.testing.assert_array_equal(results[0], images[places])
