@@ -40,17 +40,18 @@ def _is_plain(dataset: Any) -> bool:
     if told["type"] not in (None, "numpy") or told["format_kwargs"] or told["output_all_columns"]:
         return False
     features = dataset.features
-    return all(_is_plain_feature(features.get(name)) for name in told["columns"])
+    return all(is_plain_feature(features.get(name)) for name in told["columns"])
 
 
-def _is_plain_feature(feature: Any) -> bool:
+def is_plain_feature(feature: Any) -> bool:
+    """Whether the values of a feature, or of a dict of features, are those of the Arrow table."""
     if isinstance(feature, dict):
-        return all(_is_plain_feature(part) for part in feature.values())
+        return all(is_plain_feature(part) for part in feature.values())
     kind = type(feature)
     if not kind.__module__.startswith("datasets.") or kind.__name__ not in PLAIN:
         return False
     inner = getattr(feature, "feature", None)
-    return inner is None or _is_plain_feature(inner)
+    return inner is None or is_plain_feature(inner)
 
 
 class HubRows:

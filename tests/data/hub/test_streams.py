@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rushlight.data import DataLoader, shard_stream
+from rushlight.data.hub import streams
 
 datasets = pytest.importorskip("datasets")
 COUNT = 41
@@ -125,6 +126,37 @@ def test_resume(name, workers):
         assert given + rest == expected
         if name == "mapped":
             assert quietly(lambda: numbers(again)) == expected  # noqa: B023
+
+
+@pytest.mark.parametrize("rows", [3, 64])
+@pytest.mark.parametrize("name", ["one shard", "five shards", "selected", "mapped in batches"])
+def test_resume_anywhere(name, rows, monkeypatch):
+    monkeypatch.setattr(streams, "ROWS", rows)
+    expected = [row["n"] for row in shard_stream(STREAMS[name](), lanes=1)]
+    first = shard_stream(STREAMS[name](), lanes=1).lane(0, 0)
+    for place in range(len(expected)):
+        again = shard_stream(STREAMS[name](), lanes=1).lane(0, 0)
+        again.load_state_dict(json.loads(json.dumps(first.state_dict())))
+        assert again.state_dict() == first.state_dict()
+        assert next(again)["n"] == expected[place]
+        assert [row["n"] for row in again] == expected[place + 1 :]
+        next(first)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_rows_are_those_of_the_stream(name):
+    def in_order(rows):
+        return sorted(repr(row) for row in rows)
+
+    assert in_order(shard_stream(STREAMS[name]())) == in_order(STREAMS[name]())
+
+
+def test_a_state_of_another_stream():
+    lane = shard_stream(STREAMS["one shard"]()).lane(0, 0)
+    with pytest.raises(ValueError, match="another kind of stream"):
+        lane.load_state_dict(shard_stream(STREAMS["mapped"]()).lane(0, 0).state_dict())
+    with pytest.raises(ValueError, match="another kind of stream"):
+        shard_stream(STREAMS["shuffled"]()).lane(0, 0).load_state_dict(lane.state_dict())
 
 
 def test_a_shuffle_buffer_is_filled_again():
