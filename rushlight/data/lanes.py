@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from .dataset import IterableDataset
 from .fetch import StreamFetcher
 from .metering import Meter
-from .randomness import Source
+from .randomness import Source, current_source
+from .workers.info import get_worker_info
 
 Sample = TypeVar("Sample")
 
@@ -54,22 +55,23 @@ class LanedDataset(IterableDataset[Sample]):
         self.epoch = epoch
 
     def __iter__(self) -> LaneIterator[Sample]:
-        epoch = self._passes if self.epoch is None else self.epoch
-        self._passes += 1
-        return LaneIterator(self, epoch)
+        """All lanes; inside another data set that workers read, those of this worker."""
+        source, info = current_source(), get_worker_info()
+        passes, self._passes = self._passes, self._passes + 1
+        epoch = epoch_of(self, passes if source is None else source.epoch)
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        return LaneIterator(self, epoch, range(first, self.lane_count(), step))
 
 
 class LaneIterator(Iterator[Sample]):
-    """All lanes in turn, one sample each; `state_dict()` says where they stand."""
+    """Lanes in turn, one sample each; `state_dict()` says where they stand."""
 
-    def __init__(self, dataset: LanedDataset[Sample], epoch: int):
-        self.dataset, self.epoch, self.turn = dataset, epoch, 0
+    def __init__(self, dataset: LanedDataset[Sample], epoch: int, numbers: Sequence[int]):
+        self.dataset, self.epoch, self.numbers, self.turn = dataset, epoch, numbers, 0
         self._open(lambda lane: None)
 
     def _open(self, state_of: Callable[[Any], Any]) -> None:
-        self.lanes = [
-            self.dataset.lane(number, self.epoch) for number in range(self.dataset.lane_count())
-        ]
+        self.lanes = [self.dataset.lane(number, self.epoch) for number in self.numbers]
         for number, lane in enumerate(self.lanes):
             if (state := state_of(number)) is not None:
                 lane.load_state_dict(state)  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rushlight.data import DataLoader, IterableDataset
+from rushlight.data import ChainDataset, DataLoader, IterableDataset
 from rushlight.data.lanes import Turns
 from rushlight.data.workers.processes import WorkerDiedError
 from tests.data.laned import Lanes
@@ -15,7 +15,9 @@ WORKERS += [(2, "process"), (3, "process")]
 
 def make(dataset=None, workers=0, kind="thread", **options):
     options = {"batch_size": 3} | options
-    return DataLoader(dataset or Lanes(), num_workers=workers, worker_type=kind, **options)
+    return DataLoader(
+        Lanes() if dataset is None else dataset, num_workers=workers, worker_type=kind, **options
+    )
 
 
 def listed(batches):
@@ -95,6 +97,15 @@ def test_a_bare_pass_can_go_on_too(stop):
     again = iter(Lanes())
     again.load_state_dict(json.loads(json.dumps(passing.state_dict())))
     assert [int(value) for value in again] == [int(value) for value in passing]
+
+
+@pytest.mark.parametrize(("workers", "kind"), WORKERS)
+def test_inside_another_stream_nothing_comes_twice(workers, kind, seeds):
+    dataset = ChainDataset([Lanes(), Lanes(length=9)])
+    loader = make(dataset, workers, kind)
+    first, second = (sorted(int(value) for batch in loader for value in batch) for _ in range(2))
+    assert first == sorted(int(value) for part in (Lanes(), Lanes(length=9)) for value in part)
+    assert first != second  # another epoch
 
 
 def test_turns_of_uneven_shares():

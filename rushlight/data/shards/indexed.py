@@ -36,7 +36,8 @@ class TarDataset(SampleSteps, Dataset[Any]):
     second), or read from the file `.tar.index` that `ShardWriter` puts beside a shard;
     `save_index=True` writes it where it is missing.  `map`, `decode`, `rename`, `map_dict` and
     `to_tuple` give a data set that does so.  Tars compressed by gzip, and those that are not on a
-    local disk, are a ShardError.
+    local disk, are a ShardError.  On a slow disk `GroupShuffleSampler(dataset, window)` shuffles a
+    few shards at a time.
 
     >>> import tempfile, os
     >>> from rushlight.data import ShardWriter
@@ -65,6 +66,11 @@ class TarDataset(SampleSteps, Dataset[Any]):
         self._first = np.cumsum([0, *counts])
         self._offsets = np.concatenate(indexes)
         self._files = _Files()
+
+    @property
+    def group_sizes(self) -> list[int]:
+        """How many samples each shard has: `GroupShuffleSampler(dataset, window)` reads it."""
+        return np.diff(self._first).tolist()
 
     def _index_of(self, url: str, save: bool) -> np.ndarray:
         path = local_path(url)

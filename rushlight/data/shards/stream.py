@@ -152,7 +152,9 @@ class ShardDataset(SampleSteps, LanedDataset[Any]):
 
     def fingerprint(self) -> dict[str, Any]:
         """What a loader's state must fit: it says in which order which shards are read."""
-        names = "\n".join(self.urls).encode(errors="surrogateescape")
+        shared = os.path.commonprefix([os.path.dirname(url) + "/" for url in self.urls])
+        start = shared.rfind("/") + 1  # the shards may lie elsewhere when the run goes on
+        names = "\n".join(url[start:] for url in self.urls).encode(errors="surrogateescape")
         digest = hashlib.blake2b(names, digest_size=6).hexdigest()
         return {
             "shards": f"{len(self.urls)} ({digest})",

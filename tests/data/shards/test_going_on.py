@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +133,17 @@ def test_only_what_is_needed_is_read_again(shards, tmp_path, seeds):
     assert [batch["cls"].tolist() for batch in other] == [
         batch["cls"].tolist() for batch in passing
     ]
+
+
+def test_the_shards_may_lie_elsewhere(shards, tmp_path, seeds):
+    for url in shards["tar"]:
+        (tmp_path / Path(url).name).write_bytes(Path(url).read_bytes())
+    loader = loader_of(shards["tar"], "shuffled")
+    passing = iter(loader)
+    next(passing)
+    other = loader_of(f"{tmp_path}/s-{{0..5}}.tar", "shuffled")
+    other.load_state_dict(loader.state_dict())
+    assert [b["cls"].tolist() for b in other] == [b["cls"].tolist() for b in passing]
 
 
 OTHERS = [

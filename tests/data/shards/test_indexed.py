@@ -1,5 +1,6 @@
 """Shards as a map-style data set."""
 
+import itertools
 import json
 import os
 import pickle
@@ -7,7 +8,15 @@ import pickle
 import numpy as np
 import pytest
 
-from rushlight.data import DataLoader, RandomSampler, ShardDataset, ShardError, Subset, TarDataset
+from rushlight.data import (
+    DataLoader,
+    GroupShuffleSampler,
+    RandomSampler,
+    ShardDataset,
+    ShardError,
+    Subset,
+    TarDataset,
+)
 from rushlight.data.shards import indexed
 from rushlight.data.shards.index import find_samples, load_index, save_index
 from tests.data.shards.making import END, GOOD, numbers, row, tar_of, write_shards
@@ -53,6 +62,15 @@ def test_any_sampler(urls):
     sampler = RandomSampler(dataset, replacement=True, num_samples=50)
     total = sum(len(batch[0]) for batch in DataLoader(dataset, 8, sampler=sampler))
     assert total == 50
+
+
+def test_a_few_shards_at_a_time(urls):
+    dataset = TarDataset(urls).decode()
+    assert dataset.group_sizes == [5, 0, 9, 1, 6]
+    order = list(GroupShuffleSampler(dataset, window=1))
+    shards = [dataset[index]["__url__"] for index in order]
+    assert sorted(order) == list(range(21))
+    assert sum(a != b for a, b in itertools.pairwise(shards)) == 3
 
 
 def test_an_index_is_found_as_it_is_written(urls):
