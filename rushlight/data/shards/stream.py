@@ -18,7 +18,7 @@ from .opening import RETRIES, open_shard
 from .samples import Samples
 from .stages import Handler, Item, Map, Place, Quota, SampleSteps, Select, Shuffle, Step
 from .tar import TarStream
-from .urls import shard_urls
+from .urls import below_one_folder, shard_urls
 
 LANES = 4
 MAX_SAMPLE_BYTES = 1 << 28
@@ -152,9 +152,7 @@ class ShardDataset(SampleSteps, LanedDataset[Any]):
 
     def fingerprint(self) -> dict[str, Any]:
         """What a loader's state must fit: it says in which order which shards are read."""
-        shared = os.path.commonprefix([os.path.dirname(url) + "/" for url in self.urls])
-        start = shared.rfind("/") + 1  # the shards may lie elsewhere when the run goes on
-        names = "\n".join(url[start:] for url in self.urls).encode(errors="surrogateescape")
+        names = "\n".join(below_one_folder(self.urls)).encode(errors="surrogateescape")
         digest = hashlib.blake2b(names, digest_size=6).hexdigest()
         return {
             "shards": f"{len(self.urls)} ({digest})",

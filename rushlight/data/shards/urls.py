@@ -108,6 +108,21 @@ def _matches(name: str, options: dict | None) -> list[str]:
     return found
 
 
+def below_one_folder(urls: list[str]) -> list[str]:
+    """The names without the folders that all share: what stays when the shards lie elsewhere.
+
+    >>> below_one_folder(["/data/a/0.tar", "/data/b/0.tar"])
+    ['a/0.tar', 'b/0.tar']
+    """
+    parts = [url.split("/") for url in urls]
+    shared = 0
+    for level in zip(*(part[:-1] for part in parts), strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    return ["/".join(part[shared:]) for part in parts]
+
+
 def local_path(url: str) -> str | None:
     """The path of a local file; None for another place."""
     if url.startswith("file://"):
