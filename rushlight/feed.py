@@ -14,6 +14,7 @@ from rushlight.graph.dtype import from_numpy_dtype
 from rushlight.graph.node import input_node
 from rushlight.graph.recorder import engine, recorder, value_of
 from rushlight.graph.spec import Spec, spec_of
+from rushlight.graph.worker import is_worker
 from rushlight.ops import FUNCTIONS
 from rushlight.ops.at_once import stacked, values_at_once
 from rushlight.random import Generator, default_generator
@@ -123,7 +124,7 @@ def gather(fields: Sequence[Any], places: np.ndarray) -> list[Tensor] | None:
 
 def _has_threads_for(nbytes: int) -> bool:
     global _gathered
-    if nbytes < _LEAST_BYTES:
+    if nbytes < _LEAST_BYTES or is_worker():
         return False
     _gathered += 1
     return _gathered > _FIRST_BATCHES and engine().name == "cpu"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
+
+from rushlight.graph.worker import is_worker
 
 _MEMBERSHIP, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
@@ -21,12 +22,6 @@ def default_threads(inherited: int = 0) -> int:
         if asked.isdigit() and int(asked):
             return int(asked)
     return usable_cores()
-
-
-def is_worker() -> bool:
-    """Whether this is a daemon of `multiprocessing`, as workers of pools and loaders are."""
-    processes = sys.modules.get("multiprocessing.process")
-    return processes is not None and processes.current_process().daemon
 
 
 def usable_cores() -> int:
