@@ -67,11 +67,13 @@ class GroupDataset(RowDataset):
         groups = np.searchsorted(self._ends, places, side="right")
         firsts = self._ends - self.group_sizes
         order = np.argsort(groups, kind="stable")
-        cuts = np.flatnonzero(np.diff(groups[order])) + 1
-        for chosen in np.split(order, cuts) if len(order) else ():
-            group = int(groups[chosen[0]])
-            columns = self._columns(group)
-            yield group, columns, places[chosen] - firsts[group], chosen
+        sorted_groups = groups[order]
+        cuts = (np.flatnonzero(sorted_groups[1:] != sorted_groups[:-1]) + 1).tolist()
+        stops = [*cuts, len(order)] if len(order) else []
+        for start, stop in zip([0, *cuts], stops, strict=False):
+            chosen = order[start:stop]
+            group = int(sorted_groups[start])
+            yield group, self._columns(group), places[chosen] - firsts[group], chosen
 
     def row(self, index: int) -> dict[str, Any]:
         """One row; its group is decoded, unless it was of late."""

@@ -153,7 +153,8 @@ class TokenDataset(Dataset[tuple]):
 def _opened(tokens: Any, dtype: Any, offset: int) -> tuple[Any, list[tuple[str, Layout]]]:
     """An array, or files with their layouts."""
     if arrays.is_array(tokens):
-        array = arrays.to_array(tokens)
+        # A memory map stays one: it is pickled as the name of its file.
+        array = tokens if isinstance(tokens, np.ndarray) else arrays.to_array(tokens)
         _check_ids("the array", array.dtype, array.shape)
         return array, []
     raw = np.dtype(np.uint16 if dtype is None else dtype)

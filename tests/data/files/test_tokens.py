@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rushlight.data import DataLoader, RandomSampler, TokenDataset, write_tokens
+from rushlight.data.workers.packing import pack
 
 IDS = np.random.default_rng(1).integers(0, 60_000, 1000)
 SIZES = [1000, 330, 4, 666]
@@ -102,6 +103,15 @@ def test_a_pickle_holds_no_token(tmp_path):
     dataset[0]
     assert len(pickle.dumps(dataset)) < 1500
     assert listed(pickle.loads(pickle.dumps(dataset))) == listed(dataset)  # noqa: S301
+
+
+def test_a_memory_map_of_ones_own(tmp_path):
+    write_tokens(tmp_path / "ids.bin", IDS)
+    dataset = TokenDataset(np.memmap(tmp_path / "ids.bin", np.uint16, "r"), 16)
+    packed, buffers = pack(dataset)
+    assert len(packed) + sum(buffer.nbytes for buffer in buffers) < 2000
+    loader = DataLoader(dataset, 16, num_workers=1, worker_type="process")
+    assert [w for batch in loader for w in batch[0].tolist()] == [w[0] for w in listed(dataset)]
 
 
 BAD_IDS = [
