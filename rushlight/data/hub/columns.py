@@ -25,7 +25,7 @@ LISTS = ("list<", "large_list<", "fixed_size_list<")
 
 
 class ArrowColumn:
-    """One column: `numbers(places)` as an array, or `taken(places)` as Arrow's array.
+    """One column: its values at any places as numbers, as pieces of memory, or as Arrow's array.
 
     `kind` is "number", "text", "list" (of numbers) or "other"; `dtype` that of the numbers.
     """
@@ -34,19 +34,49 @@ class ArrowColumn:
         self.chunks = [chunk for chunk in column.chunks if len(chunk)]
         self.ends = np.cumsum([len(chunk) for chunk in self.chunks], dtype=np.int64)
         self.kind, self.dtype = _kind_of(column.type)
+        self.is_bytes = "binary" in str(column.type)
         self._memory: _Memory | None = None
-        if self.kind == "number" and not column.null_count:
+        self._bodies: list = []
+        if not column.null_count:
+            self._look_into(str(column.type))
+
+    def _look_into(self, name: str) -> None:
+        """Find where the values lie, for types whose memory NumPy can read."""
+        if self.kind == "number":
             self._memory = _Memory.of(self.chunks, self.ends, self.dtype)
+        elif self.kind == "text":
+            bodies = [chunk.buffers()[2] for chunk in self.chunks]
+            self._bodies = [memoryview(b"" if body is None else body) for body in bodies]
+        elif not name.startswith("fixed") and self.kind == "list" and self.dtype != np.bool_:
+            values = [chunk.values for chunk in self.chunks]
+            if not any(part.null_count for part in values):
+                self._bodies = [part.to_numpy() for part in values]
+        if self._bodies:
+            offsets = np.dtype(np.int64 if name.startswith("large") else np.int32)
+            self._memory = _Memory.of(self.chunks, self.ends, offsets)
 
     def _chunk_of(self, places: np.ndarray) -> np.ndarray:
         return np.searchsorted(self.ends, places, side="right")
 
     def numbers(self, places: np.ndarray) -> np.ndarray | None:
         """The numbers at these places; None where one is missing."""
-        if self._memory is not None:
+        if self._memory is not None and not self._bodies:
             return self._memory.read(places, self._chunk_of(places))
         found = self.taken(places)
         return None if found.null_count else found.to_numpy(zero_copy_only=False)
+
+    def pieces(self, places: np.ndarray) -> list | None:
+        """The bytes of texts or the numbers of lists, where they lie; None where one is missing."""
+        if self._memory is None or not self._bodies:
+            return None
+        which = self._chunk_of(places)
+        begins = self._memory.read(places, which).tolist()
+        ends = self._memory.read(places + 1, which).tolist()
+        bodies = self._bodies
+        return [
+            bodies[chunk][begin:end]
+            for chunk, begin, end in zip(which.tolist(), begins, ends, strict=True)
+        ]
 
     def taken(self, places: np.ndarray) -> Any:
         """The values at these places, as one Arrow array."""

@@ -119,7 +119,7 @@ class HubRows:
         if column.kind == "number":
             numbers = column.numbers(places)
             return None if numbers is None else self._tensor(numbers)
-        rows = _square(column.taken(places))
+        rows = _square(column, places)
         if rows is None or not rows.size:
             return None
         if self.is_numpy:
@@ -145,10 +145,9 @@ class HubRows:
         return dtype
 
     def _texts(self, column: ArrowColumn, places: np.ndarray) -> list | None:
-        found = column.taken(places)
-        if found.null_count:
+        texts = _values(column, places)
+        if None in texts:
             return None
-        texts = found.to_pylist()
         return list(np.asarray(texts)) if self.is_numpy else texts
 
     def samples(self, indices: Any) -> list[dict] | None:
@@ -173,11 +172,12 @@ class HubRows:
             return None if wrong else numbers.astype(self._dtype(numbers.dtype))
         if column.kind == "other" or column.dtype == np.uint64:
             return None
+        pieces = column.pieces(places)
+        if pieces is not None:
+            return [piece.astype(self._dtype(column.dtype)) for piece in pieces]
         found = column.taken(places)
-        if found.null_count:
-            return None
         values = found.flatten()
-        if values.null_count:
+        if found.null_count or values.null_count:
             return None
         numbers = values.to_numpy(zero_copy_only=False).astype(self._dtype(column.dtype))
         lengths = found.value_lengths().to_numpy(zero_copy_only=False)
@@ -190,11 +190,23 @@ def _values(column: ArrowColumn, places: np.ndarray) -> list:
         numbers = column.numbers(places)
         if numbers is not None:
             return numbers.tolist()
-    return column.taken(places).to_pylist()
+    pieces = None if column.dtype == np.float16 else column.pieces(places)
+    if pieces is None:
+        return column.taken(places).to_pylist()
+    if column.kind == "list":
+        return [piece.tolist() for piece in pieces]
+    if column.is_bytes:
+        return [bytes(piece) for piece in pieces]
+    return [str(piece, "utf-8") for piece in pieces]
 
 
-def _square(lists: Any) -> np.ndarray | None:
+def _square(column: ArrowColumn, places: np.ndarray) -> np.ndarray | None:
     """Lists of one length as the rows of an array; None for others, and where one is missing."""
+    pieces = column.pieces(places)
+    if pieces is not None:
+        equal = len({len(piece) for piece in pieces}) == 1
+        return np.stack(pieces) if equal else None
+    lists = column.taken(places)
     if lists.null_count:
         return None
     values = lists.flatten()

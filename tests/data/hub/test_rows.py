@@ -39,6 +39,7 @@ KINDS |= {f"{dtype} ragged": (lists(dtype, True), datasets.List(Value(dtype))) f
 KINDS |= {
     "text": ([LETTERS[i % 5] for i in range(COUNT)], Value("string")),
     "large text": ([LETTERS[i % 5] for i in range(COUNT)], Value("large_string")),
+    "empty text": ([""] * COUNT, Value("string")),
     "bytes": ([LETTERS[i % 4].encode() for i in range(COUNT)], Value("binary")),
     "class": (NUMBER.integers(0, 3, COUNT).tolist(), datasets.ClassLabel(names=["x", "y", "z"])),
     "fixed list": (lists("int32", False), datasets.List(Value("int32"), length=3)),
