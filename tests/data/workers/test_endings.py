@@ -42,7 +42,7 @@ def test_workers_end_with_the_program(part, code):
     workers = [int(word) for word in lines[0].split()]
     assert len(workers) == 2
     assert ended(workers)
-    assert "Traceback" not in errors
+    assert "Traceback" not in errors, errors
     if part == "interrupted":
         assert lines[1:] == ["interrupted True", "again 4"]
 
