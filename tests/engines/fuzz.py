@@ -4,8 +4,9 @@
     python -m tests.engines.fuzz --only 4711 --guard begin      one graph again
 
 Batches of graphs run in processes of their own, in turn as they are, in guard mode (`guard.py`),
-with one thread, and with narrower vectors, so that a fault ends a batch and not the search.  What
-fails is printed with the command that runs it again; the exit status says whether anything did.
+with one thread, with other vectors, and with instructions that are used when asked for, so that a
+fault ends a batch and not the search.  What fails is printed with the command that runs it again;
+the exit status says whether anything did.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ WAYS: dict[str, dict[str, str]] = {
     "guarded at the begin": {"RUSHLIGHT_GUARD": "begin"},
     "SSE": {"RUSHLIGHT_VECTOR": "sse"},
     "one thread": {"RUSHLIGHT_NUM_THREADS": "1"},
+    "64-byte vectors": {"RUSHLIGHT_VECTOR": "avx512"},
+    "bfloat16 by dots": {"RUSHLIGHT_BFLOAT16_DOT": "1"},
     "guarded SSE": {"RUSHLIGHT_VECTOR": "sse", "RUSHLIGHT_GUARD": "1"},
 }
 

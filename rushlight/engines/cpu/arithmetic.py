@@ -107,6 +107,20 @@ class Arithmetic:
             return a * b + c
         return self.intrinsic("fma", a, b, c)
 
+    def dot_of_pairs(self, a: Value, b: Value, total: Value) -> Value:
+        """A float32 total plus two products a lane, of bfloat16 pairs in int32 lanes.
+
+        The processor takes denormals as zero and rounds in its own way: Intel's after each product,
+        the upper one first.
+        """
+        kind = f"<{2 * a.lanes} x bfloat>"
+        pairs = [self.emit(x.dtype, x.lanes, f"bitcast {x.typed} to {kind}").name for x in (a, b)]
+        name, result = f"llvm.x86.avx512bf16.dpbf16ps.{32 * a.lanes}", total.type
+        declared = f"declare {result} @{name}({result}, {kind}, {kind})"
+        self.module.declarations[name] = declared
+        rest = ", ".join([f"{kind} {pair}" for pair in pairs])
+        return self.emit(total.dtype, total.lanes, f"call {result} @{name}({total.typed}, {rest})")
+
     def maximum(self, a: Value, b: Operand) -> Value:
         """The larger; NaN if either is."""
         a, b = self.matched(a, b)

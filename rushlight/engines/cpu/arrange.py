@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rushlight.engines.cpu.crafted import Arrangement
 from rushlight.engines.cpu.machine import machine
 from rushlight.engines.cpu.packing import accumulator
-from rushlight.graph.dtype import DType
+from rushlight.graph.dtype import DType, bfloat16
 
 # which operands a step of its own packs for all chunks; the others are packed by each chunk
 ALONE, ROWS_SHARED = "alone", "rows shared"
@@ -68,6 +68,8 @@ class Tile(NamedTuple):
     short_rows: int
     """Of the lower tiles that fill up what tall ones leave."""
     vectors: int
+    together: int = 1
+    """How many places along the depth a number of a packed panel holds: two, if of bfloat16."""
 
     @property
     def columns(self) -> int:
@@ -85,6 +87,12 @@ def tile_of(dtype: DType) -> Tile:
     host, accumulate = machine(), accumulator(dtype)
     lanes = host.vector_bytes // accumulate.itemsize
     return Tile(accumulate, lanes, host.tile_rows, host.short_tile_rows, host.tile_vectors)
+
+
+def product_tile(dtype: DType) -> Tile:
+    """The same for matrix products, which may have an instruction of their own."""
+    dots = dtype is bfloat16 and machine().has_bfloat16_dot
+    return tile_of(dtype)._replace(together=2 if dots else 1)
 
 
 def _divided(count: int, each: int) -> int:
@@ -168,22 +176,22 @@ def arrange(
     dtype: DType, batch: int, rows: int, columns: int, depth: int, variant: str | None = None
 ) -> Arrangement:
     """Divide a contraction of these sizes; none of batch, rows and columns may be 0."""
-    tile = tile_of(dtype)
+    tile = product_tile(dtype)
     tall, short = tiles_of(tile, rows)
     tiles, panels = tall + short, _divided(columns, tile.columns)
-    variant = variant or _variant(batch, tile, tiles, panels, depth)
-    block = _depth_block(depth)
-    work, panel = rows * columns * depth, depth * tile.columns
+    packed, block = _divided(depth, tile.together), _depth_block(depth)
+    variant = variant or _variant(batch, tile, tiles, panels, packed)
+    work, panel = rows * columns * depth, packed * tile.columns
     row_blocks, column_blocks = _blocks(variant, batch, tiles, panels, work, panel)
-    panels_each = max(1, _PACK_GROUP // max(1, depth * tile.columns))
+    panels_each = max(1, _PACK_GROUP // max(1, panel))
     chunks = [batch * row_blocks * column_blocks]
-    packing, workspace = _steps(variant, tile, (batch, tiles, panels, panels_each), depth)
+    packing, workspace = _steps(variant, tile, (batch, tiles, panels, panels_each), packed)
     if packing:
         chunks.insert(0, packing)
     tiles_in_block, panels_in_block = _divided(tiles, row_blocks), _divided(panels, column_blocks)
     scratch = tile.rows * tile.columns * (tiles_in_block * panels_in_block + 1)
-    scratch += tiles_in_block * (block * tile.rows + tile.lanes)
-    scratch += panels_in_block * depth * tile.columns
+    scratch += tiles_in_block * (block // tile.together * tile.rows + tile.lanes)
+    scratch += panels_in_block * panel
     return Arrangement(
         variant,
         tuple(chunks),

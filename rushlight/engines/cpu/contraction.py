@@ -37,7 +37,7 @@ from rushlight.engines.cpu.arrange import (
     Slot,
     Tile,
     arrange,
-    tile_of,
+    product_tile,
 )
 from rushlight.engines.cpu.build import Request
 from rushlight.engines.cpu.builder import POINTER, Function
@@ -75,11 +75,12 @@ def kernel_requests(
     def emit_computing(f: Function) -> None:
         _Computing(f, shape, variant, prepare, plain).emit()
 
-    computing = ("contraction", shape, variant), emit_computing
+    together = product_tile(shape.dtype).together
+    computing = ("contraction", shape, variant, together), emit_computing
     if variant == ALONE:
         return [computing]
     operands = shape._replace(epilogue=None)
-    return [(("packing", operands, variant), emit_packing), computing]
+    return [(("packing", operands, variant, together), emit_packing), computing]
 
 
 def _fewer(f: Function, a: Value, b: Value) -> Value:
@@ -104,12 +105,17 @@ class _Sizes:
         low = _more(f, self.rows - self.tall * tile.rows, 0)
         self.tiles = self.tall + (low + (tile.short_rows - 1)) // tile.short_rows
         self.panels = (self.columns + (tile.columns - 1)) // tile.columns
-        self.panel = self.depth * tile.columns
-        self.tile = self.depth * tile.rows + tile.lanes
+        self.panel = self.packed(self.depth) * tile.columns
+        self.tile = self.packed(self.depth) * tile.rows + tile.lanes
         shares_columns = variant in (COLUMNS_SHARED, BOTH_SHARED)
         packed = self.batches * self.panels * self.panel
         self.packed_columns = packed if shares_columns else f.constant(0, int64)
         """Where the packed rows begin in the workspace."""
+
+    def packed(self, places: Value) -> Value:
+        """How many packed numbers hold so many places along the depth."""
+        together = self.shape.together
+        return (places + 1) // 2 if together == 2 else places
 
     def first_row(self, index: Value) -> Value:
         """The first row of a tile: tall tiles come before short ones."""
@@ -149,17 +155,17 @@ class _Packing:
 
     def __init__(self, f: Function, shape: Contraction, variant: str):
         self.f, self.variant = f, variant
-        self.tile = tile = tile_of(shape.dtype)
+        self.tile = tile = product_tile(shape.dtype)
         self.sizes = _Sizes(f, tile, variant)
         self.workspace = f.argument(POINTER, Slot.WORKSPACE)
         self.each = f.argument(int64, Slot.PANELS_EACH)
         self.a, self.b = _Operand(f, shape, Slot.A, 0), _Operand(f, shape, Slot.B, 1)
         if variant != ROWS_SHARED:
             parts = f.module, shape.dtype, tile.columns, tile.lanes
-            self.pack_columns = emit_pack(*parts, shape.b_tables)
+            self.pack_columns = emit_pack(*parts, shape.b_tables, tile.together)
         if variant != COLUMNS_SHARED:
             parts = f.module, shape.dtype, tile.rows, tile.lanes
-            self.pack_rows = emit_pack(*parts, shape.a_tables)
+            self.pack_rows = emit_pack(*parts, shape.a_tables, tile.together)
 
     def emit(self) -> None:
         """Chunks are groups of B's panels, for all batch elements, then groups of A's tiles."""
@@ -199,7 +205,7 @@ class _Packing:
             count = _fewer(f, sizes.depth - k, f.constant(_DEPTH_PACKED, int64))
             place = sizes.packed_columns + (batch * sizes.tiles + index) * sizes.tile
             source = self.a.panel(batch, sizes.first_row(index), k)
-            target = f.at(tile.dtype, self.workspace, place + k * tile.rows)
+            target = f.at(tile.dtype, self.workspace, place + sizes.packed(k) * tile.rows)
             f.call(self.pack_rows, *source, target, sizes.rows_of(index), count)
 
 
@@ -210,7 +216,7 @@ class _Computing:
         self, f: Function, shape: Contraction, variant: str, prepare: Prepare, plain: bool
     ):
         self.f, self.variant = f, variant
-        self.tile = tile = tile_of(shape.dtype)
+        self.tile = tile = product_tile(shape.dtype)
         self.size = tile.rows * tile.columns
         self.plain = plain and shape.dtype is tile.dtype
         self.sizes = _Sizes(f, tile, variant)
@@ -224,10 +230,10 @@ class _Computing:
         self.owns_columns = variant in (ALONE, ROWS_SHARED)
         if self.owns_rows:
             parts = f.module, shape.dtype, tile.rows, tile.lanes
-            self.pack_rows = emit_pack(*parts, shape.a_tables)
+            self.pack_rows = emit_pack(*parts, shape.a_tables, tile.together)
         if self.owns_columns:
             parts = f.module, shape.dtype, tile.columns, tile.lanes
-            self.pack_columns = emit_pack(*parts, shape.b_tables)
+            self.pack_columns = emit_pack(*parts, shape.b_tables, tile.together)
 
     def emit(self) -> None:
         """Find the chunk's block, divide the scratch memory, and go through the depth."""
@@ -260,7 +266,7 @@ class _Computing:
         self.own_columns = after
         if self.owns_columns:
             after = f.at(tile.dtype, after, self.panel_count * self.sizes.panel)
-        self.own_rows, self.own_tile = after, block * tile.rows + tile.lanes
+        self.own_rows, self.own_tile = after, self.sizes.packed(block) * tile.rows + tile.lanes
         self.base = f.load(int64, f.argument(POINTER, Slot.BATCHES), self.batch * 3 + 2)
 
     def _pack_own_columns(self) -> None:
@@ -282,10 +288,11 @@ class _Computing:
     def _panel_pointer(self, j: Value, start: Value) -> Value:
         """Where the block's packed panel j lies, from a depth on."""
         f, sizes, tile = self.f, self.sizes, self.tile
+        before = sizes.packed(start) * tile.columns
         if self.owns_columns:
-            return f.at(tile.dtype, self.own_columns, j * sizes.panel + start * tile.columns)
+            return f.at(tile.dtype, self.own_columns, j * sizes.panel + before)
         number = self.batch * sizes.panels + self.first_panel + j
-        return f.at(tile.dtype, self.workspace, number * sizes.panel + start * tile.columns)
+        return f.at(tile.dtype, self.workspace, number * sizes.panel + before)
 
     def _tile_pointer(self, index: Value, start: Value) -> Value:
         """Where A's packed tile lies, from a depth on."""
@@ -293,7 +300,7 @@ class _Computing:
         if self.owns_rows:
             return f.at(tile.dtype, self.own_rows, (index - self.first_tile) * self.own_tile)
         number = self.batch * sizes.tiles + index
-        place = sizes.packed_columns + number * sizes.tile + start * tile.rows
+        place = sizes.packed_columns + number * sizes.tile + sizes.packed(start) * tile.rows
         return f.at(tile.dtype, self.workspace, place)
 
     def _emit_block(self, start: Value, count: Value) -> None:
@@ -303,6 +310,7 @@ class _Computing:
             self._pack_own_rows(start, count)
         adds = (start > 0).cast(int64)
         last = start + count >= self.sizes.depth
+        packed = self.sizes.packed(count)
         with f.loop(0, self.panel_count) as j:
             b = self._panel_pointer(j, start)
             ranges = {
@@ -313,7 +321,7 @@ class _Computing:
                 with f.loop(low, high) as i:
                     number = j * self.tile_count + i - self.first_tile
                     partial = f.at(self.tile.dtype, self.partial, number * self.size)
-                    inputs = self._tile_pointer(i, start), b, count
+                    inputs = self._tile_pointer(i, start), b, packed
                     self._emit_tile(height, (i, j), inputs, partial, adds, last)
 
     def _emit_tile(

@@ -4,8 +4,10 @@
     host = machine()
     lanes = host.lanes(float32)
 
-`RUSHLIGHT_VECTOR=avx512|avx2|sse` makes the compiler use narrower vectors than the host has, so
-that their code can be tested on one machine.
+`RUSHLIGHT_VECTOR=avx512|avx2|sse` makes the compiler use narrower vectors than the host has, or
+wider ones, each of which LLVM cuts in parts: so their code can be tested on one machine.
+`RUSHLIGHT_BFLOAT16_DOT=1` computes matrix products of bfloat16 by the processor's own instruction
+for them, where it has one.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ class Machine:
     """Rows of a lower block, for what the higher ones leave."""
     tile_vectors: int
     """Columns of that block, in vectors."""
+    has_bfloat16_dot: bool = False
+    """Whether products of bfloat16 are computed by an instruction that adds up two of them."""
     first_cache: int = 32 << 10
     second_cache: int = 1 << 20
 
@@ -85,13 +89,18 @@ def _up_to(widest: str) -> list[str]:
 
 
 def _chosen(widest: str) -> str:
-    asked, known = os.environ.get("RUSHLIGHT_VECTOR", "").lower() or widest, _up_to(widest)
+    known = _up_to("neon" if widest == "neon" else "avx512")
+    asked = os.environ.get("RUSHLIGHT_VECTOR", "").lower() or widest
     if asked not in known:
         raise ValueError(
-            f"Expected RUSHLIGHT_VECTOR to be one of {', '.join(known)}, no wider than this "
-            f"machine's {widest}.\nActual: {asked}."
+            f"Expected RUSHLIGHT_VECTOR to be one of {', '.join(known)}.\nActual: {asked}."
         )
     return asked
+
+
+def _dots_bfloat16(vector: str, features: dict[str, bool]) -> bool:
+    asked = os.environ.get("RUSHLIGHT_BFLOAT16_DOT") == "1"
+    return asked and vector == "avx512" and bool(features.get("avx512bf16"))
 
 
 def _flags(features: dict[str, bool]) -> list[str]:
@@ -103,9 +112,10 @@ def machine() -> Machine:
     """The machine that this process runs on."""
     host = processor()
     features = host.features
-    vector = _chosen(_widest(features))
+    widest = _widest(features)
+    vector = _chosen(widest)
     size, rows, short_rows, vectors = _WIDTHS[vector]
-    modern = vector != "sse"
+    modern = "sse" not in (vector, widest)
     return Machine(
         vector=vector,
         vector_bytes=size,
@@ -116,4 +126,5 @@ def machine() -> Machine:
         tile_rows=rows,
         short_tile_rows=short_rows,
         tile_vectors=vectors,
+        has_bfloat16_dot=_dots_bfloat16(vector, features),
     )

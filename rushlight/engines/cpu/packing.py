@@ -1,18 +1,23 @@
 """Packing: a block of an operand copied so that a contraction reads it in order.
 
 A packed panel holds, for each place along the contracted axis, `width` numbers that lie across
-it, in the dtype that the contraction accumulates in.  Lanes beyond the operand's end hold
+it, in the dtype that the contraction accumulates in; or, for an instruction that takes pairs, two
+numbers of bfloat16 that are neighbours along it, in 32 bits.  Lanes beyond the operand's end hold
 anything: they only lead to results that nobody stores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from rushlight.engines.cpu.builder import POINTER, Function, Module
-from rushlight.engines.cpu.values import Value
+from rushlight.engines.cpu.values import Value, register_type
 from rushlight.graph import dtype as dtypes
-from rushlight.graph.dtype import DType, int32, int64
+from rushlight.graph.dtype import DType, int32, int64, uint16, uint32
+
+Reader: TypeAlias = Callable[[Value], list[Value]]
+"""Gives the vectors that lie across at a place along."""
 
 
 def accumulator(dtype: DType) -> DType:
@@ -22,19 +27,22 @@ def accumulator(dtype: DType) -> DType:
     return int64 if dtype.itemsize == 8 else int32
 
 
-def emit_pack(module: Module, dtype: DType, width: int, lanes: int, tables: bool) -> Function:
+def emit_pack(
+    module: Module, dtype: DType, width: int, lanes: int, tables: bool, together: int = 1
+) -> Function:
     """A helper `(source, across, along, target, valid, count)` that packs one panel.
 
     `across` and `along` are strides in elements, or pointers to tables of offsets; `valid` of the
     `width` lanes exist, `count` places lie along.  It may write up to `lanes` numbers after the
-    panel's last whole vector, if `width` is no multiple of `lanes`.
+    panel's last whole vector, if `width` is no multiple of `lanes`.  With 2 `together`, numbers are
+    packed in pairs; the last one of an odd `count` is beside a 0.
     """
     kind = POINTER if tables else int64
     parameters = (POINTER, kind, kind, POINTER, int64, int64)
-    name = f"pack.{dtype.name}.{width}x{lanes}.{'tables' if tables else 'strides'}"
+    name = f"pack.{dtype.name}.{width}x{lanes}.{'tables' if tables else 'strides'}.{together}"
 
     def emit(f: Function) -> None:
-        panel = _Panel(f, dtype, width, lanes)
+        panel = _Pairs(f, width, lanes) if together == 2 else _Panel(f, dtype, width, lanes)
         if tables:
             panel.by_tables()
             return
@@ -51,7 +59,7 @@ class _Panel:
 
     def __init__(self, f: Function, dtype: DType, width: int, lanes: int):
         self.f = f
-        self.dtype, self.accumulate = dtype, accumulator(dtype)
+        self.dtype, self.packed = dtype, accumulator(dtype)
         self.width, self.lanes = width, lanes
         self.source, self.across, self.along, self.target, self.valid, self.count = f.parameters
         self.starts = list(range(0, width, lanes))
@@ -59,7 +67,7 @@ class _Panel:
     def _used(self, start: int) -> int:
         return min(self.lanes, self.width - start)
 
-    def _masks(self) -> list[Value]:
+    def _masks(self) -> list[Value | None]:
         """Which lanes of each vector exist."""
         f, masks = self.f, []
         for start in self.starts:
@@ -68,71 +76,95 @@ class _Panel:
             masks.append(f.mask(f.select(left < used, left, used), self.lanes))
         return masks
 
-    def _load(self, pointer: Value, mask: Value | None) -> Value:
-        return self.f.load(self.dtype, pointer, None, self.lanes, mask).cast(self.accumulate)
+    def _full_masks(self) -> list[Value | None]:
+        """The same where all lanes exist: only a last vector that is wider needs one."""
+        pairs = zip(self.starts, self._masks(), strict=True)
+        return [None if self._used(start) == self.lanes else mask for start, mask in pairs]
+
+    def _each(self, read: Reader) -> None:
+        """Pack what is read at each place along."""
+        with self.f.loop(0, self.count) as k:
+            self._put(k, [vector.cast(self.packed) for vector in read(k)])
+
+    def _put(self, number: Value, vectors: list[Value]) -> None:
+        place = self.f.at(self.packed, self.target, number * self.width)
+        for start, vector in zip(self.starts, vectors, strict=True):
+            self.f.store(vector, place, start)
 
     def lanes_contiguous(self) -> None:
         """Neighbouring lanes are neighbours in memory: copy vectors."""
+        self._copy(lambda k: k * self.along)
+
+    def _copy(self, offset: Callable[[Value], Value]) -> None:
+        """Copy the vectors that begin at the offset of a place along."""
         f = self.f
+
+        def vectors(masks: list[Value | None]) -> Reader:
+            def read(k: Value) -> list[Value]:
+                row = f.at(self.dtype, self.source, offset(k))
+                places = [f.at(self.dtype, row, start) for start in self.starts]
+                pairs = zip(places, masks, strict=True)
+                return [f.load(self.dtype, at, None, self.lanes, mask) for at, mask in pairs]
+
+            return read
+
         with f.when(self.valid.equals(self.width)) as full:
-            self._copy(self._full_masks())
+            self._each(vectors(self._full_masks()))
         with full.otherwise():
-            self._copy(self._masks())
-
-    def _full_masks(self) -> list[Value | None]:
-        """The same where all lanes exist: only a last vector that is wider needs one."""
-        return [None if self._used(s) == self.lanes else m for s, m in self._pairs()]
-
-    def _pairs(self) -> list[tuple[int, Value]]:
-        return list(zip(self.starts, self._masks(), strict=True))
-
-    def _copy(self, masks: list[Value | None], first: Value | None = None) -> None:
-        """Copy vectors; with `first`, the offset of lane 0, the places along have a table."""
-        f = self.f
-        with f.loop(0, self.count) as k:
-            if first is None:
-                offset = k * self.along
-            else:
-                offset = f.load(int64, self.along, k) + first
-            row = f.at(self.dtype, self.source, offset)
-            place = f.at(self.accumulate, self.target, k * self.width)
-            for start, mask in zip(self.starts, masks, strict=True):
-                value = self._load(f.at(self.dtype, row, start), mask)
-                f.store(value, place, start)
+            self._each(vectors(self._masks()))
 
     def by_strides(self) -> None:
         """Transpose blocks where neighbours along are neighbours in memory; else gather."""
         f = self.f
-        with f.when(self.along.equals(1) & (self.count >= self.lanes)) as blocks:
+        with f.when(self.along.equals(1) & (self._whole() >= self.lanes)) as blocks:
             self._transpose_blocks(lambda lane: self.across * lane)
+            self._rest(self._stepping)
         with blocks.otherwise():
-            offsets = [
-                self._existing(f.iota(int64, self.lanes) + start) * f.splat(self.across, self.lanes)
-                for start in self.starts
-            ]
-            with f.loop(0, self.count) as k:
-                self._gather(offsets, f.at(self.dtype, self.source, k * self.along), k)
+            self._each(self._stepping())
+
+    def _stepping(self) -> Reader:
+        """Gathers by the strides."""
+        f, lanes = self.f, self.lanes
+        counts = [self._existing(f.iota(int64, lanes) + start) for start in self.starts]
+        offsets = [count * f.splat(self.across, lanes) for count in counts]
+
+        def read(k: Value) -> list[Value]:
+            row = f.at(self.dtype, self.source, k * self.along)
+            return [f.gather(self.dtype, row, offset) for offset in offsets]
+
+        return read
 
     def _existing(self, lane: Value) -> Value:
         """The lane, or the last one that exists, so that reading it is safe."""
         last = self.f.like(self.valid - 1, lane)
         return self.f.select(lane < last, lane, last)
 
+    def _whole(self) -> Value:
+        """How many packed numbers are read as they lie in memory."""
+        return self.count
+
+    def _rest(self, reader: Callable[[], Reader]) -> None:
+        """Pack what is left behind those."""
+
+    def _block_row(self, offset: Value, k: Value) -> Value:
+        """As many packed numbers as a vector holds, from the one of that number on."""
+        row = self.f.at(self.dtype, self.source, offset + k)
+        return self.f.load(self.dtype, row, None, self.lanes).cast(self.packed)
+
     def _transpose_blocks(self, place_of: Callable[[Value], Value]) -> None:
         """Square blocks of lanes by places; the last one moved back to end with the panel."""
-        f, lanes = self.f, self.lanes
-        zero = f.constant(0, self.accumulate, lanes)
+        f, lanes, whole = self.f, self.lanes, self._whole()
+        zero = f.constant(0, self.packed, lanes)
         # the last lanes first: what their vectors write beyond the width is then overwritten
         for start in reversed(self.starts):
             used = [f.constant(start + i, int64) for i in range(self._used(start))]
             offsets = [place_of(self._existing(lane)) for lane in used]
-            with f.loop(0, self.count, lanes) as step:
-                last = self.count - lanes
+            with f.loop(0, whole, lanes) as step:
+                last = whole - lanes
                 k = f.select(step < last, step, last)
-                rows = [f.at(self.dtype, self.source, offset + k) for offset in offsets]
-                block = [self._load(row, None) for row in rows]
+                block = [self._block_row(offset, k) for offset in offsets]
                 block += [zero] * (lanes - len(block))
-                place = f.at(self.accumulate, self.target, k * self.width + start)
+                place = f.at(self.packed, self.target, k * self.width + start)
                 for i, vector in enumerate(transpose(f, block)):
                     f.store(vector, place, i * self.width)
 
@@ -148,18 +180,20 @@ class _Panel:
         scattered = apart[0]
         for other in apart[1:]:
             scattered = scattered | other
+
+        def read(k: Value) -> list[Value]:
+            row = f.at(self.dtype, self.source, f.load(int64, self.along, k))
+            return [f.gather(self.dtype, row, offset) for offset in offsets]
+
         with f.when(f.any(scattered)) as lanes_apart:
-            with f.when(self._is_run_along() & (self.count >= self.lanes)) as blocks:
+            with f.when(self._is_run_along() & (self._whole() >= self.lanes)) as blocks:
                 start = f.load(int64, self.along, 0)
                 self._transpose_blocks(lambda lane: f.load(int64, self.across, lane) + start)
-            with blocks.otherwise(), f.loop(0, self.count) as k:
-                offset = f.load(int64, self.along, k)
-                self._gather(offsets, f.at(self.dtype, self.source, offset), k)
+                self._rest(lambda: read)
+            with blocks.otherwise():
+                self._each(read)
         with lanes_apart.otherwise():
-            with f.when(self.valid.equals(self.width)) as full:
-                self._copy(self._full_masks(), first)
-            with full.otherwise():
-                self._copy(self._masks(), first)
+            self._copy(lambda k: f.load(int64, self.along, k) + first)
 
     def _is_run_along(self) -> Value:
         """Whether the places along follow each other in memory."""
@@ -170,11 +204,35 @@ class _Panel:
             gaps.value = gaps.value | (f.load(int64, self.along, k) - first - k)
         return gaps.value.equals(0)
 
-    def _gather(self, offsets: list[Value], row: Value, k: Value) -> None:
-        f = self.f
-        place = f.at(self.accumulate, self.target, k * self.width)
-        for start, offset in zip(self.starts, offsets, strict=True):
-            f.store(f.gather(self.dtype, row, offset).cast(self.accumulate), place, start)
+
+class _Pairs(_Panel):
+    """The same for bfloat16 in pairs: the bits of two places along, the first in the lower half."""
+
+    def __init__(self, f: Function, width: int, lanes: int):
+        super().__init__(f, uint16, width, lanes)
+        self.packed = uint32
+
+    def _whole(self) -> Value:
+        return self.count // 2
+
+    def _each(self, read: Reader) -> None:
+        with self.f.loop(0, self._whole()) as number:
+            sides = read(number * 2), read(number * 2 + 1)
+            pairs = zip(*sides, strict=True)
+            self._put(number, [low.cast(uint32) | (high.cast(uint32) << 16) for low, high in pairs])
+        self._rest(lambda: read)
+
+    def _rest(self, reader: Callable[[], Reader]) -> None:
+        """The last place of an odd number of them."""
+        with self.f.when((self.count % 2) > 0):
+            last = reader()(self.count - 1)
+            self._put(self._whole(), [low.cast(uint32) for low in last])
+
+    def _block_row(self, offset: Value, k: Value) -> Value:
+        f, lanes = self.f, self.lanes
+        row = f.at(uint16, self.source, offset + k * 2)
+        bits = f.load(uint16, row, None, 2 * lanes)
+        return f.emit(uint32, lanes, f"bitcast {bits.typed} to {register_type(uint32, lanes)}")
 
 
 def transpose(f: Function, rows: list[Value]) -> list[Value]:

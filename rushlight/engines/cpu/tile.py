@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rushlight.engines.cpu.arrange import Slot, Tile
 from rushlight.engines.cpu.builder import POINTER, Function, Module
 from rushlight.engines.cpu.values import Value
-from rushlight.graph.dtype import DType, int64
+from rushlight.graph.dtype import DType, int32, int64
 
 _UNROLLED = 4
 _MOST_SUMS_UNROLLED = 16  # with more sums in registers, unrolled loads would push some out
@@ -55,11 +55,11 @@ def plain_store(dtype: DType) -> Prepare:
 def emit_micro(module: Module, tile: Tile, rows: int) -> Function:
     """A helper `(a, b, count, target, stride, partial, adds)`: a tile's sums over `count`.
 
-    `a` and `b` are packed, `a` always for tall tiles.  The sums, added to the tile at `partial`
-    if `adds` is not 0, are stored as rows `stride` apart.
+    `a` and `b` are packed, `a` always for tall tiles; `count` is of packed numbers along.
+    The sums, added to the tile at `partial` if `adds` is not 0, are stored as rows `stride` apart.
     """
     kinds = (POINTER, POINTER, int64, POINTER, int64, POINTER, int64)
-    name = f"micro.{tile.dtype.name}.{rows}x{tile.vectors}x{tile.lanes}.{tile.rows}"
+    name = f"micro.{tile.dtype.name}.{rows}x{tile.vectors}x{tile.lanes}.{tile.rows}.{tile.together}"
     return module.shared_helper(name, kinds, lambda f: _emit_sums(f, tile, rows))
 
 
@@ -88,19 +88,22 @@ def _emit_sums(f: Function, tile: Tile, rows: int) -> None:
 
 
 def _accumulate(f: Function, tile: Tile, sums: list, left: Value, right: Value, i: int) -> None:
-    """Add the products of one place along the depth."""
+    """Add the products of one place along the depth, or of the two that are packed together."""
+    packed = int32 if tile.together == 2 else tile.dtype
     row_of_b = [
-        f.load(tile.dtype, right, i * tile.columns + v * tile.lanes, tile.lanes)
+        f.load(packed, right, i * tile.columns + v * tile.lanes, tile.lanes)
         for v in range(tile.vectors)
     ]
     for r, row in enumerate(sums):
-        scalar = f.load(tile.dtype, left, i * tile.rows + r)
+        scalar = f.load(packed, left, i * tile.rows + r)
         repeated = f.splat(scalar, tile.lanes)
         for vector, total in zip(row_of_b, row, strict=True):
             total.value = _product_added(f, repeated, vector, total.value)
 
 
 def _product_added(f: Function, a: Value, b: Value, total: Value) -> Value:
+    if total.dtype is not a.dtype:
+        return f.dot_of_pairs(a, b, total)
     return f.fma(a, b, total) if a.dtype.is_floating_point else a * b + total
 
 

@@ -7,6 +7,7 @@ often its assembly uses whole vectors and multiply-adds on them.
 """
 
 import json
+import os
 import platform
 import re
 import sys
@@ -27,14 +28,23 @@ class Target(NamedTuple):
     multiply_add: str
 
 
+_AVX512 = ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma", "f16c")
 TARGETS = {
     "avx512": Target(
         "x86_64-unknown-linux-gnu",
         "x86_64",
         "skylake-avx512",
-        dict.fromkeys(("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma", "f16c"), True),
+        dict.fromkeys(_AVX512, True),
         r"%zmm\d",
         r"vf[n]?m(add|sub)\w+\s.*%zmm",
+    ),
+    "avx512-bf16": Target(
+        "x86_64-unknown-linux-gnu",
+        "x86_64",
+        "cooperlake",
+        dict.fromkeys(_AVX512 + ("avx512bf16",), True),
+        r"%zmm\d",
+        r"vdpbf16ps\s.*%zmm",
     ),
     "neon": Target(
         "aarch64-unknown-linux-gnu",
@@ -67,6 +77,7 @@ def pretend(target: Target) -> None:
         settings = {"opt": 2, "reloc": "pic", "codemodel": "small"}
         return found.create_target_machine(cpu=cpu, features=features, **settings)
 
+    os.environ["RUSHLIGHT_BFLOAT16_DOT"] = "1"
     platform.machine = lambda: target.architecture
     machine.processor = lambda: Processor(target.cpu, target.features, "cross")
     machine.machine.cache_clear()

@@ -254,11 +254,11 @@ def test_the_processor_is_described_once(folder, monkeypatch):
     assert len(asked) == (1 if processor._evidence() else 2)
 
 
-def test_a_narrower_vector_can_be_asked_for(monkeypatch):
+def test_other_vectors_can_be_asked_for(monkeypatch):
     host = machine.machine()
-    narrow = "neon" if host.vector == "neon" else "sse"
-    monkeypatch.setenv("RUSHLIGHT_VECTOR", narrow)
-    assert machine._chosen(host.vector) == narrow
+    for other in ("neon",) if host.vector == "neon" else ("sse", "avx2", "avx512"):
+        monkeypatch.setenv("RUSHLIGHT_VECTOR", other)
+        assert machine._chosen(host.vector) == other
     monkeypatch.setenv("RUSHLIGHT_VECTOR", "wide")
     with pytest.raises(ValueError, match="RUSHLIGHT_VECTOR"):
         machine._chosen(host.vector)
@@ -266,11 +266,15 @@ def test_a_narrower_vector_can_be_asked_for(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(machine.machine().vector == "neon", reason="has one width")
-def test_the_narrowest_vectors_compute_the_same():
-    """The tests of this folder's kernels pass with 16-byte vectors and without multiply-add."""
+@pytest.mark.parametrize("vector", ["sse", "avx512"])
+def test_the_narrowest_and_the_widest_vectors_compute_the_same(vector):
+    """The tests of this folder's kernels pass with 16-byte vectors and without multiply-add.
+
+    And with 64-byte vectors, also on machines that have no such registers.
+    """
     names = ["test_builder.py", "test_contraction.py"]
     files = [os.path.join(os.path.dirname(__file__), name) for name in names]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *files]
-    environment = os.environ | {"RUSHLIGHT_VECTOR": "sse"}
+    environment = os.environ | {"RUSHLIGHT_VECTOR": vector}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]

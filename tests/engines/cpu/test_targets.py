@@ -15,17 +15,28 @@ FAMILIES |= {"Convolving", "Pooling", "Attention", "AttentionGradient"}
 MULTIPLYING = {"Product", "Convolving", "Attention", "AttentionGradient"}
 
 
-@pytest.mark.parametrize("target", ["avx512", "neon", "macos"])
-def test_every_family_in_whole_vectors(target):
+def compiled_for(target: str) -> dict:
     command = [sys.executable, "-m", "tests.engines.cpu.cross", target]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("target", ["avx512", "neon", "macos"])
+def test_every_family_in_whole_vectors(target):
+    found = compiled_for(target)
     assert set(found) >= FAMILIES | {"threads"}
     for family in FAMILIES:
         assert found[family]["vectors"] > 10, family
     for family in MULTIPLYING:
         assert found[family]["multiply_adds"] > 50, family
+
+
+def test_products_of_bfloat16_by_their_own_instruction():
+    """In products alone, and in as many places as the tiles of a product have sums, or more."""
+    found = compiled_for("avx512-bf16")
+    assert [family for family in found if found[family]["multiply_adds"]] == ["Product"]
+    assert found["Product"]["multiply_adds"] >= (14 + 8) * 2
 
 
 @pytest.mark.parametrize(
