@@ -1,4 +1,4 @@
-"""Image datasets with torchvision's names: folders of pictures, MNIST and its kin, CIFAR."""
+"""Image datasets with torchvision's names: folders of pictures, MNIST and its kin, CIFAR, SVHN."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rushlight.vision.datasets.fakedata import FakeData
 from rushlight.vision.datasets.folder import DatasetFolder, ImageFolder
 from rushlight.vision.datasets.idx import read_idx
 from rushlight.vision.datasets.mnist import EMNIST, KMNIST, MNIST, FashionMNIST
+from rushlight.vision.datasets.svhn import SVHN
 from rushlight.vision.datasets.vision import VisionDataset
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "EMNIST",
     "KMNIST",
     "MNIST",
+    "SVHN",
     "DatasetFolder",
     "FakeData",
     "FashionMNIST",
