@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from bisect import insort
 from collections import deque
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ from .watch import Waiting
 from .workers.crew import Crew, Member, Outcome, Pass, Task
 
 
-class AheadIterator(Iterator[Any]):
-    """One pass over a DataLoader with workers.
+class AheadPass:
+    """One pass over a DataLoader with workers, which outlives the loop that draws from it.
 
     Batch k is read by worker k modulo their number; it holds the same whoever reads it.  A stream's
     batches come from its workers in turn, until each has ended, or from its lanes (`lanes.py`).
@@ -29,7 +30,8 @@ class AheadIterator(Iterator[Any]):
         self.state = state
         self.ended = False
         self.crew = crew
-        self._loader = loader
+        self._loader = weakref.proxy(loader)  # the loader holds this pass
+        self._persistent = loader.persistent_workers
         self._is_stream = isinstance(loader.dataset, IterableDataset)
         self._indices = loader._passes.indices(state)
         self._given = state.position
@@ -71,7 +73,8 @@ class AheadIterator(Iterator[Any]):
         self._given += 1
         self.crew.give(worker, task)
 
-    def __next__(self) -> Any:
+    def draw(self) -> Any:
+        """The next batch."""
         arrays.batch_drawn()
         asked = clock()
         try:
@@ -135,7 +138,11 @@ class AheadIterator(Iterator[Any]):
 
     def _end(self) -> None:
         self.ended = True
-        if not self._loader.persistent_workers:
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Nobody draws any more; what the pass says of itself stays."""
+        if not self._persistent:
             self.crew.close()
 
     def close(self) -> None:
@@ -143,9 +150,6 @@ class AheadIterator(Iterator[Any]):
         self._awaited.clear()
         self._loader._crew = None
         self.crew.close()
-
-    def __len__(self) -> int:
-        return len(self._loader._index_sampler)
 
     def members(self) -> list[Member]:
         """What each worker did."""
@@ -159,3 +163,18 @@ class AheadIterator(Iterator[Any]):
             return {}
         turn = self._awaited[0][1] if self._awaited else 0
         return {"workers": list(self._states), "turn": turn}
+
+
+class AheadIterator(Iterator[Any]):
+    """What a loop draws batches from; when it is let go of, the workers end."""
+
+    def __init__(self, loader: Any, reading: AheadPass):
+        self.reading = reading
+        self._loader = loader
+        weakref.finalize(self, reading.abandon)
+
+    def __next__(self) -> Any:
+        return self.reading.draw()
+
+    def __len__(self) -> int:
+        return len(self._loader._index_sampler)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from . import arrays
-from .ahead import AheadIterator
+from .ahead import AheadIterator, AheadPass
 from .checks import (
     check_batching,
     check_callable,
@@ -64,7 +64,7 @@ class DataLoader(Generic[Batch]):
     """
 
     _initialized = False
-    _latest: DataLoaderIterator | AheadIterator | None = None
+    _latest: DataLoaderIterator | AheadPass | None = None
     _crew: Crew | None = None
     _begun = 0
     _resumed: dict[str, Any] | None = None
@@ -155,14 +155,14 @@ class DataLoader(Generic[Batch]):
         state, resumed = self._passes.begin(), self._resumed
         self._resumed = None
         if self.num_workers == 0:
-            self._latest = DataLoaderIterator(self, state, resumed)
-        else:
-            self._latest = AheadIterator(self, self._hired(state.seed), state, resumed)
-        return self._latest
+            passing = self._latest = DataLoaderIterator(self, state, resumed)
+            return passing
+        reading = self._latest = AheadPass(self, self._hired(state.seed), state, resumed)
+        return AheadIterator(self, reading)
 
     def _hired(self, seed: int) -> Crew:
         """The workers of a pass; persistent ones serve all passes."""
-        if self._crew is not None:
+        if self._crew is not None and not self._crew.is_closed:
             return self._crew
         batched = self.batch_sampler is not None
         job = Job(self.dataset, self.collate_fn, batched, self.drop_last, self.worker_init_fn)

@@ -43,7 +43,7 @@ class Waiting:
         if waited >= self.due:
             words = f"no batch for {self.due:.4g} seconds, waiting for {where()}"
             self.due *= 2
-            warnings.warn(words, StalledWarning, stacklevel=5)
+            warnings.warn(words, StalledWarning, stacklevel=6)
 
 
 class Watch:

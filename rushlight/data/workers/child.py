@@ -43,29 +43,35 @@ class Link(NamedTuple):
     """Where the worker's stack is written if it cannot answer."""
 
 
-def main(
-    link: Link, parcel: tuple, number: int, size: int, seed: int, strangers: tuple = ()
-) -> None:
+def main(link: Link, parcel: tuple, number: int, size: int, seed: int, strangers: list) -> None:
     """Read batches until the parent closes the pipe; `strangers` are pipe ends of the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to end
-    for end in strangers:
-        end.close()
+    for ends in strangers:
+        for end in ends:
+            end.close()
     worker = _Worker(link, number)
     threading.Thread(target=worker.answer_questions, daemon=True).start()
     _write_stack_when_told(link.log)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # no parent
+        job = _received(link, parcel, number, size, seed)
+        if job is not None:
+            worker.run(job)
+    sys.stdout.flush()
+    os._exit(0)  # nothing is left to do, and threads of the dataset must not keep it
+
+
+def _received(link: Link, parcel: tuple, number: int, size: int, seed: int) -> Job | None:
+    """The job, after the worker's own function; None if that was not to be."""
     try:
         job = open_parcel(parcel)
         set_worker_info(WorkerInfo(number, size, seed + number, job.dataset))
         if job.worker_init_fn is not None:
             job.worker_init_fn(number)
-        link.batches.send(("ready",))
     except Exception as error:  # the parent raises it
         link.batches.send(("failed", pack_error(error)))
-        return
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # no parent
-        worker.run(job)
-    sys.stdout.flush()
-    os._exit(0)  # nothing is left to do, and threads of the dataset must not keep it
+        return None
+    link.batches.send(("ready",))
+    return job
 
 
 def _write_stack_when_told(log: SharedFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -102,6 +103,12 @@ class Crew(ABC):
     size: int
     ring: Ring | None = None
     """Where batches of processes lie."""
+    _finish: weakref.finalize
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the workers have been ended."""
+        return not self._finish.alive
 
     @abstractmethod
     def begin(self, new: Pass) -> None:

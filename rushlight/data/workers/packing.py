@@ -6,7 +6,7 @@ import io
 import mmap
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,15 +73,22 @@ def lay_out(buffers: Sequence[memoryview]) -> tuple[list[tuple[int, int]], int]:
 
 
 def why_not(value: Any, name: str = "dataset") -> str:
-    """Which part of a value cannot be pickled, by its path of attributes."""
-    parts = getattr(value, "__dict__", None)
-    for part, inner in (parts or {}).items():
+    """Which part of a value cannot be pickled, by its path of attributes and keys."""
+    for part, inner in _parts(value):
         try:
             pack(inner)
         except Exception as error:  # whatever a user's __reduce__ raises
-            return (
-                why_not(inner, f"{name}.{part}")
-                if hasattr(inner, "__dict__")
-                else (f"{name}.{part} ({type(inner).__name__}): {error}")
-            )
+            if any(True for _ in _parts(inner)):
+                return why_not(inner, name + part)
+            return f"{name}{part} ({type(inner).__name__}): {error}"
     return f"{name} ({type(value).__name__})"
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a value is made of: attributes, items, entries."""
+    if isinstance(value, dict):
+        yield from ((f"[{key!r}]", inner) for key, inner in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{place}]", inner) for place, inner in enumerate(value))
+    if not callable(value) or not hasattr(value, "__qualname__"):
+        yield from ((f".{key}", inner) for key, inner in getattr(value, "__dict__", {}).items())

@@ -6,7 +6,6 @@ some milliseconds and inherit no thread.  Where there is no fork server they are
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -21,67 +20,24 @@ from rushlight.data.lanes import LanedDataset
 from rushlight.data.metering import Meter
 from rushlight.data.workers import child, memory
 from rushlight.data.workers.crew import Crew, Job, Member, Outcome, Pass, Task, note_of
+from rushlight.data.workers.member import LOG_BYTES, WorkerProcess
 from rushlight.data.workers.packing import lay_out, unpack, why_not
 from rushlight.data.workers.remote import unpack_error
 from rushlight.data.workers.ring import Ring
 from rushlight.data.workers.shared import SharedFile
 
-_PRELOADED = ["numpy", "rushlight.data.workers.child"]
+_PRELOADED = ["numpy", "rushlight.data.workers.child", "rushlight.data.workers.calm"]
 _AT_START = (
     "It had not begun to read. A worker process imports the program that is running: let it start "
     'under `if __name__ == "__main__":`, or use worker_type="thread".'
 )
-_LOG_BYTES = 1 << 14
-_ANSWER_TIME, _STACK_TIME = 1.0, 0.1
+_ANSWER_TIME = 1.0
 _ROOM = 1.25
 """A slot is so much larger than the first batch."""
 
 
 class WorkerDiedError(RuntimeError):
     """A worker process ended although nobody told it to."""
-
-
-class _Worker:
-    """One worker process, and what it has been given and not yet done."""
-
-    def __init__(self, process: Any, pipe: Any, questions: Any, log: SharedFile):
-        self.process, self.pipe, self.questions, self.log = process, pipe, questions, log
-        self.asked = 0
-        self.tasks: dict[tuple[int, int], tuple[Task, int | None]] = {}
-        self.state: dict = {}
-        self.is_ready = False
-        self.has_said_all = False
-        self.spent: tuple | None = None
-        self.memory: int | None = None
-
-    def ask(self) -> None:
-        """Ask where it is."""
-        self.asked += 1
-        with contextlib.suppress(OSError):
-            self.questions.send(self.asked)
-
-    def answer(self, deadline: float) -> str:
-        """What it said to the last question; nothing if it was not in time."""
-        with contextlib.suppress(EOFError, OSError):
-            while self.questions.poll(max(0.0, deadline - time.monotonic())):
-                number, words = self.questions.recv()
-                if number == self.asked:
-                    return words
-        return ""
-
-    def stack(self) -> str:
-        """What it runs, written by a handler that needs no Python."""
-        if not self.is_ready:
-            return "is starting: it imports the program that is running, or what it needs"
-        if not hasattr(signal, "SIGUSR1"):
-            return "does not answer: a library holds the interpreter's lock"
-        os.truncate(self.log.handle, 0)
-        os.kill(self.process.pid, signal.SIGUSR1)
-        time.sleep(_STACK_TIME)
-        text = os.pread(self.log.handle, _LOG_BYTES, 0).strip(b"\0").decode(errors="replace")
-        threads = [part for part in text.split("\n\n") if "answer_questions" not in part]
-        stack = "\n\n".join(threads).rstrip()
-        return f"does not answer: a library holds the interpreter's lock\n{stack}"
 
 
 class ProcessCrew(Crew):
@@ -92,14 +48,19 @@ class ProcessCrew(Crew):
         self._context = context or _default_context()
         self._pass = Pass(-1, 0, 0)
         self._files: list[SharedFile] = []
-        self._members: list[_Worker] = []
-        self._finish = weakref.finalize(self, _end, self._members, self._files)
+        self._members: list[WorkerProcess] = []
+        self._finish = weakref.finalize(self, _end, self._members, self._files, os.getpid())
         try:
+            if context is None:
+                get_ready()
             self._ring_file = self._new_file()
             self._parcel = self._make_parcel()
             for number in range(size):
                 self._members.append(self._start(number))
-        except BaseException:
+            _server.serves = True
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                _server.stop_starting()
             self.close()
             raise
 
@@ -123,20 +84,10 @@ class ProcessCrew(Crew):
         self._files.append(file)
         return file
 
-    def _start(self, number: int) -> _Worker:
-        (ours, theirs), (asking, answering) = self._context.Pipe(), self._context.Pipe()
-        log = self._new_file(_LOG_BYTES)
-        strangers: tuple = ()
-        if self._context.get_start_method() == "fork":  # it would keep our ends open
-            members = [(each.pipe, each.questions) for each in self._members]
-            strangers = tuple(end for ends in members for end in ends) + (ours, asking)
-        link = child.Link(theirs, answering, self._ring_file, log)
-        given = (link, self._parcel, number, self.size, self.seed, strangers)
-        process = self._context.Process(target=child.main, args=given, daemon=True)
-        process.start()
-        theirs.close()
-        answering.close()
-        return _Worker(process, ours, asking, log)
+    def _start(self, number: int) -> WorkerProcess:
+        link = self._ring_file, self._new_file(LOG_BYTES)
+        given = self._parcel, number, self.size, self.seed
+        return WorkerProcess(self._context, link, given, self._members)
 
     # --------------------------------------------------------------------------------- telling
     def begin(self, new: Pass) -> None:
@@ -144,23 +95,21 @@ class ProcessCrew(Crew):
         self._pass = new
         for member in self._members:
             member.state, member.spent = {}, None
-            self._send(member, ("pass", new))
+            member.send(("pass", new))
 
     def give(self, worker: int, task: Task) -> None:
         """Send the task, with a slot to put its batch in if one is free."""
         slot = None if self.ring is None else self.ring.take()
         member = self._members[worker]
         member.tasks[self._pass.number, task.number] = (task, slot)
-        self._send(member, ("task", task, slot))
-
-    def _send(self, member: _Worker, message: Any) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen when receiving
-            member.pipe.send(message)
+        member.send(("task", task, slot))
 
     # ------------------------------------------------------------------------------- receiving
     def receive(self, timeout: float | None) -> list[Outcome]:
         """The outcomes that are there, waiting for the first; WorkerDiedError for a dead worker."""
         end = None if timeout is None else time.monotonic() + timeout
+        if self.is_closed:
+            raise RuntimeError("the worker processes of this pass have ended: begin a new pass")
         while True:
             left = None if end is None else max(0.0, end - time.monotonic())
             waiting = {member.pipe: i for i, member in enumerate(self._members)}
@@ -182,7 +131,7 @@ class ProcessCrew(Crew):
         member = self._members[worker]
         try:
             message = member.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # it may have died in the middle of a word
             member.has_said_all = True
             return []
         match message:
@@ -191,7 +140,7 @@ class ProcessCrew(Crew):
                 return []
             case ("failed", error):
                 self.close()
-                raise unpack_error(error, note_of(worker, self.size, "process"))
+                raise _explained(unpack_error(error, note_of(worker, self.size, "process")))
             case ("done", number, outcome, packed, buffers, slot):
                 member.tasks.pop((number, outcome.number), None)
                 current = number == self._pass.number
@@ -224,14 +173,14 @@ class ProcessCrew(Crew):
         slot_bytes = -(-int(size * _ROOM) // 4096) * 4096
         self.ring = Ring(self._ring_file, slot_bytes, self._slots)
         for member in self._members:
-            self._send(member, ("ring", slot_bytes))
+            member.send(("ring", slot_bytes))
 
     def _replace(self, worker: int) -> None:
         """A new process does what the dead one had to do; the caller learns of it."""
         dead = self._members[worker]
         dead.process.join()
-        words = _obituary(worker, self.size, dead)
-        if not dead.is_ready:
+        words = dead.obituary(worker, self.size)
+        if not dead.is_ready and (dead.process.exitcode or 0) >= 0:
             self.close()
             raise WorkerDiedError(f"{words}{_AT_START}")
         dataset = self.job.dataset
@@ -243,14 +192,13 @@ class ProcessCrew(Crew):
         for _, slot in dead.tasks.values():
             if slot is not None:
                 self.ring.give_back(slot)
-        dead.pipe.close()
-        dead.questions.close()
+        dead.close()
         fresh = self._members[worker] = self._start(worker)
         if self.ring is not None:
-            self._send(fresh, ("ring", self.ring.slot_bytes))
+            fresh.send(("ring", self.ring.slot_bytes))
         states = [member.state or None for member in self._members]
         states[worker] = fresh.state = dead.state
-        self._send(fresh, ("pass", replace(self._pass, states=tuple(states))))
+        fresh.send(("pass", replace(self._pass, states=tuple(states))))
         for (number, _), (task, _) in dead.tasks.items():
             if number == self._pass.number:
                 self.give(worker, task)
@@ -296,13 +244,48 @@ def _default_context() -> Any:
     return context
 
 
+class _Server:
+    """What we know of the fork server: whether it has given us a process already."""
+
+    serves = False
+
+    def stop_starting(self) -> None:
+        """End it if it is still loading: it would go on with that after the program's end."""
+        if self.serves:
+            return
+        from multiprocessing import forkserver
+
+        process = getattr(forkserver._forkserver, "_forkserver_pid", None)  # type: ignore[attr-defined]
+        if process is not None:
+            os.kill(process, signal.SIGTERM)
+
+
+_server = _Server()
+
+
 def get_ready() -> None:
     """Let the fork server begin to load what workers need, while the program goes on."""
     context = _default_context()
-    if context.get_start_method() == "forkserver" and multiprocessing.parent_process() is None:
-        from multiprocessing import forkserver
+    if context.get_start_method() != "forkserver" or multiprocessing.parent_process() is not None:
+        return
+    from multiprocessing import forkserver, resource_tracker
 
+    resource_tracker.ensure_running()
+    interrupt = {signal.SIGINT}  # Ctrl-C is ours to tell of; `calm.py` lets it through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupt)
+    try:
         forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _explained(error: BaseException) -> BaseException:
+    if isinstance(error, AttributeError) and "__main__" in str(error):
+        error.add_note(
+            "A worker process does not find what is defined in a notebook or at a prompt: put the "
+            'dataset into a file and import it, or use worker_type="thread".'
+        )
+    return error
 
 
 def _problem(name: str, part: Any) -> str:
@@ -313,11 +296,11 @@ def _problem(name: str, part: Any) -> str:
     return ""
 
 
-def _end(members: list[_Worker], files: list[SharedFile]) -> None:
+def _end(members: list[WorkerProcess], files: list[SharedFile], owner: int) -> None:
+    if os.getpid() != owner:  # a fork of the program: they are not its children
+        return
     for member in members:
-        with contextlib.suppress(OSError, ValueError):
-            member.pipe.close()
-            member.questions.close()
+        member.close()
     deadline = time.monotonic() + 0.3
     for member in members:
         member.process.join(max(0.0, deadline - time.monotonic()))
@@ -327,21 +310,3 @@ def _end(members: list[_Worker], files: list[SharedFile]) -> None:
             member.process.join()
     for file in files:
         file.close()
-
-
-def _obituary(worker: int, size: int, dead: _Worker) -> str:
-    code = dead.process.exitcode
-    reading = ", ".join(f"{task.index}" for task, _ in dead.tasks.values())[:200]
-    words = f"worker {worker} of {size} (process {dead.process.pid}) "
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        words += f"was killed by {name}"
-        words += {
-            "SIGKILL": ": most likely the system was out of memory",
-            "SIGSEGV": ": a library that the dataset uses wrote where it must not",
-            "SIGBUS": ": most likely the shared memory was full",
-        }.get(name, "")
-    else:
-        words += f"ended with exit code {code}"
-    words += f". It had to read the samples {reading}. " if reading else ". "
-    return words

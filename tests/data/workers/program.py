@@ -73,5 +73,59 @@ def killed():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Hanging(Dataset):
+    """Says where it is and hangs there."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        self.reach("reading")
+        return index
+
+    def __call__(self, samples):
+        self.reach("collating")
+        return samples
+
+    def start(self, number):
+        self.reach("starting")
+
+    def reach(self, place):
+        if place == self.place:
+            say(place)
+            time.sleep(1000)
+
+
+def hanging(kind, place, ending=""):
+    dataset = Hanging(place)
+    options = {"collate_fn": dataset}
+    if kind != "none":
+        options |= {"num_workers": 2, "worker_type": kind, "worker_init_fn": dataset.start}
+    passing = iter(DataLoader(dataset, 4, **options))
+    if ending:
+        time.sleep(0.5)
+        {"exit": lambda: sys.exit(3), "error": lambda: 1 / 0, "kill": kill_this}[ending]()
+    next(passing)
+
+
+def kill_this():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def forked():
+    passing = iter(DataLoader(Slow(), 4, num_workers=2, worker_type="process"))
+    next(passing)
+    process = os.fork()
+    if process == 0:
+        del passing
+        os._exit(0)
+    assert os.waitpid(process, 0)[1] == 0
+    for _ in range(5):
+        next(passing)
+
+
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    globals()[sys.argv[1]](*sys.argv[2:])

@@ -107,7 +107,7 @@ def test_batches_may_be_kept(kind):
 def test_slots_are_used_again_when_batches_are_gone():
     passing = iter(DataLoader(d.Rows(400), 4, num_workers=2, worker_type="process"))
     kept = [next(passing) for _ in range(20)]
-    ring_of = passing.crew.ring
+    ring_of = passing.reading.crew.ring
     leased = [batch for batch in kept if _lies_in(ring_of, batch["x"])]
     assert 1 <= len(leased) <= ring_of.count
     del kept, leased
@@ -226,7 +226,7 @@ def test_a_timeout_says_where_the_workers_are(kind):
 
 
 def test_what_cannot_be_pickled_is_named():
-    words = r"dataset\.transform \(dict\).*worker_type=.thread."
+    words = r"dataset\.transform\['scale'\] \(function\).*worker_type=.thread."
     with pytest.raises(TypeError, match=words):
         loaded(d.Unpicklable(), num_workers=1, worker_type="process")
 
