@@ -108,6 +108,7 @@ class OneLane(StreamFetcher):
     """Reads the batches of one lane; what it draws does not depend on the worker."""
 
     number = 0
+    _before: dict[str, Any] | None = None
 
     def open(self, state: dict[str, Any] | None) -> None:
         """Begin to read, or go on where `state()` was taken."""
@@ -116,6 +117,18 @@ class OneLane(StreamFetcher):
             if state is not None:
                 self.stream.load_state_dict(state["dataset"])
         self.count = 0 if state is None else state["read"]
+
+    def __call__(self, number: int, index: Any) -> Any:
+        """The next batch; after an error the lane still stands where this one began."""
+        if self._before is None:
+            self._before = self.state()
+        batch = super().__call__(number, index)
+        self._before = None
+        return batch
+
+    def state(self) -> dict[str, Any]:
+        """Where the last good batch ended."""
+        return super().state() if self._before is None else self._before
 
     def _drawing(self, index: Any) -> Any:
         return super()._drawing(("lane", self.number, index))

@@ -6,7 +6,9 @@ import io
 import json
 import math
 import re
+import threading
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,25 +24,35 @@ IMAGES = ("jpg", "jpeg", "png", "ppm", "pgm", "pbm", "pnm", "webp", "bmp", "tif"
 PICKLES = ("pyd", "pickle", "pkl", "pth", "pt")
 _FORM = re.compile(r"(|torch|pil)(l|rgb|rgba)(8|)")
 _QUALITY = 95
+_parsing = threading.Lock()
+"""NumPy reads a head by `ast`, which in Python 3.11 fails in two threads at once."""
 
 
 def decode_array(data: bytes) -> np.ndarray:
     """The array of a `.npy` file; never an object that has to be unpickled."""
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
-        version, np.lib.format.read_array_header_2_0
-    )
-    shape, by_columns, dtype = read(stream)
+    width = 2 if data[6:7] == b"\1" else 4
+    start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
+    shape, by_columns, dtype = _layout(data[:start])
     if dtype.hasobject:
         raise ValueError("the array holds objects, which only running the file's code could make")
-    expected, found = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
+    expected, found = math.prod(shape) * dtype.itemsize, len(data) - start
     if expected != found:
         raise ValueError(
             f"an array of shape {shape} and {dtype} needs {expected} bytes, found {found}"
         )
-    flat = np.frombuffer(data, dtype, offset=stream.tell())
+    flat = np.frombuffer(data, dtype, offset=start)
     return flat.reshape(shape, order="F" if by_columns else "C").copy()
+
+
+@lru_cache(maxsize=256)
+def _layout(head: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and dtype by the head of a `.npy` file; those of a data set are few."""
+    stream = io.BytesIO(head)
+    version = np.lib.format.read_magic(stream)
+    with _parsing:
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(stream)
+        return np.lib.format.read_array_header_2_0(stream)
 
 
 def decode_arrays(data: bytes) -> dict[str, np.ndarray]:

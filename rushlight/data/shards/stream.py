@@ -102,7 +102,10 @@ class ShardDataset(SampleSteps, LanedDataset[Any]):
         return self._with(steps=(*self.steps, Select(predicate)))
 
     def shuffle(self, size: int, initial: int = 100) -> ShardDataset:
-        """Mix the samples of each lane: about `size` are held, and given in random order."""
+        """Mix the samples of each lane: about `size` are held, and given in random order.
+
+        Before `decode` it holds the bytes as they are stored, which are the fewest.
+        """
         size, initial = _positive("size", size), _positive("initial", initial)
         return self._with(steps=(*self.steps, Shuffle(size, min(size, initial))))
 
@@ -243,7 +246,10 @@ class LaneSource(Step):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where the state was taken."""
-        self._go_to(**{name: int(state[name]) for name in self.state_dict()})
+        places = {name: int(state[name]) for name in self.state_dict()}
+        if min(places.values()) < 0:
+            raise ValueError(f"no place in a stream of shards: {state}")
+        self._go_to(**places)
         self._given = self.number > 0
 
 

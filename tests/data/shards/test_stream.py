@@ -214,6 +214,22 @@ def test_a_broken_shard_is_told_once_and_the_others_can_be_read(workers, kind, t
     assert "cut off" in str(error)
 
 
+def test_a_state_taken_after_an_error_loses_nothing(tmp_path, seeds):
+    loader = DataLoader(ShardDataset(broken(tmp_path), lanes=1).decode(), 3)
+    passing = iter(loader)
+    assert next(passing)["cls"].tolist() == [0, 1, 2]
+    for _ in range(2):
+        with pytest.raises(ShardError, match="sample '00005'"):
+            next(passing)
+        state = loader.state_dict()
+        loader = DataLoader(ShardDataset(broken(tmp_path), lanes=1).decode(), 3)
+        loader.load_state_dict(state)
+        passing = iter(loader)
+    with pytest.raises(ShardError, match="sample '00005'"):
+        next(passing)
+    assert [batch["cls"].tolist() for batch in passing] == [[3, 4, 8], [9, 10, 11]]
+
+
 def test_a_handler_decides_what_is_left_out(tmp_path):
     urls = broken(tmp_path)
 
