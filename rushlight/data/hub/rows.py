@@ -25,6 +25,8 @@ def rows_of(dataset: Any) -> HubRows | None:
     kind = type(dataset)
     if kind.__module__ != "datasets.arrow_dataset" or kind.__name__ != "Dataset":
         return None
+    if not hasattr(dataset, "_indices"):  # a version that keeps what was selected elsewhere
+        return None
     known = _known.get(dataset)
     if known is None or not known[0].fits(dataset):
         made = HubRows(dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import warnings
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -51,7 +52,9 @@ class HubStream(LanedDataset[Any]):
             raise ValueError(f"lanes should be at least 1, but got {lanes}")
         self.dataset = dataset
         self.refill = refill
-        self._steps = _steps_of(getattr(dataset, "_ex_iterable", None))
+        steps = _steps_of(getattr(dataset, "_ex_iterable", None))
+        self._steps = {type(step).__name__ for step in steps}
+        self._generators = [_words_of(getattr(step, "generator", None)) for step in steps]
         self._rank, self._ranks = _rank_of(dataset)
         shards = len(range(self._rank, _shards_of(dataset), self._ranks))
         if lanes is None:
@@ -85,6 +88,12 @@ class HubStream(LanedDataset[Any]):
             and bool(part.features)
             and is_plain_feature(dict(part.features))
         )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What a loader's state must fit; a shuffle without a seed is another one in each run."""
+        words = "".join(self._generators).encode()
+        shuffle = hashlib.blake2b(words, digest_size=8).hexdigest() if words else None
+        return {"lanes": self._count, "rank": [self._rank, self._ranks], "shuffle": shuffle}
 
     @property
     def epoch(self) -> int | None:  # type: ignore[override]
@@ -216,17 +225,23 @@ def _whole(samples: Iterator[Any]) -> Iterator[Any]:
     return chain(first, samples)
 
 
-def _steps_of(iterable: Any) -> set[str]:
-    """What a stream is made of, by the names of its classes."""
-    found: set[str] = set()
+def _steps_of(iterable: Any) -> list[Any]:
+    """What a stream is made of, from its last step to its sources."""
+    found: list[Any] = []
     waiting = [iterable]
     while waiting:
         step = waiting.pop()
         if step is not None:
-            found.add(type(step).__name__)
+            found.append(step)
             waiting.append(getattr(step, "ex_iterable", None))
             waiting += getattr(step, "ex_iterables", [])
     return found
+
+
+def _words_of(generator: Any) -> str:
+    """Where a generator of NumPy stands, if it is one."""
+    state = getattr(getattr(generator, "bit_generator", None), "state", None)
+    return "" if state is None else repr(state)
 
 
 def _shards_of(dataset: Any) -> int:

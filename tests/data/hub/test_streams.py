@@ -176,6 +176,19 @@ def test_a_shuffle_buffer_is_filled_again():
     assert not set(flat(given)) & set(flat(rest))
 
 
+def test_states_fit_the_stream_they_are_of():
+    state = loader("five shards").state_dict()
+    with pytest.raises(ValueError, match="lanes: 5 in the state, 8 here"):
+        loader("twelve shards").load_state_dict(state)
+    state = loader("shuffled").state_dict()
+    loader("shuffled").load_state_dict(state)
+    without_seed = DataLoader(stream().shuffle(buffer_size=6), batch_size=4)
+    with pytest.raises(ValueError, match="shuffle: "):
+        without_seed.load_state_dict(state)
+    cycling = datasets.interleave_datasets([stream(2)] * 2, probabilities=[0.5, 0.5], seed=1)
+    assert shard_stream(cycling).fingerprint()["shuffle"]
+
+
 def test_epochs():
     shuffled = loader("shuffled")
     first, second = numbers(shuffled), numbers(shuffled)
