@@ -64,7 +64,7 @@ class ArrowDataset(GroupDataset):
         self.kinds = kinds_of(schema)
         self._places = np.array(groups, int).reshape(-1, 2)
         self.group_sizes = np.array(sizes, int)
-        self._checked: set[int] = set()
+        self._checked: set[tuple[int, int]] = set()
         super().__init__(budget, transform)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -85,9 +85,9 @@ class ArrowDataset(GroupDataset):
         def read() -> Any:
             reader = self._readers.get(number, open_reader)
             batch = reader.batch(place).select(self.columns)
-            if group not in self._checked:
+            if (number, place) not in self._checked:
                 batch.validate(full=True)  # what lies in a file is not checked by mapping it
-                self._checked.add(group)
+                self._checked.add((number, place))
             return batch, reader.mapped
 
         batch, mapped = _guarded(path, "read", read)

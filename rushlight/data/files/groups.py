@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,8 @@ class GroupDataset(RowDataset):
     """
 
     group_sizes: np.ndarray
+    _places: np.ndarray
+    """Of each group, which file it is in, and where."""
     kinds: dict[str, tuple[np.dtype, tuple[int, ...]] | None]
 
     def __init__(self, budget: int, transform: Transform):
@@ -40,6 +43,14 @@ class GroupDataset(RowDataset):
         first = int(self.group_sizes.argmax() if self.group_sizes[0] == 0 else 0)
         size = sum(column.nbytes(range(0)) for column in self._columns(first).values())
         return size * int(self.group_sizes.max()) // int(self.group_sizes[first])
+
+    def of_groups(self, groups: slice | Sequence[int]) -> GroupDataset:
+        """The rows of some groups alone: to train on some and validate on the others."""
+        part = copy.copy(self)
+        part.__dict__.pop("largest_group", None)
+        part.group_sizes, part._places = self.group_sizes[groups], self._places[groups]
+        GroupDataset.__init__(part, self.budget, self.transform)
+        return part
 
     def decode(self, group: int) -> tuple[dict[str, Any], int]:
         """The columns of one group, and how many bytes they take."""

@@ -91,6 +91,17 @@ def test_only_the_columns_asked_for(form, tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_some_groups_alone(form, tmp_path):
+    whole = opened(tmp_path, tables.numbers(), form)
+    train, rest, odd = (whole.of_groups(part) for part in (slice(-2), slice(-2, None), [3, 0]))
+    assert [row["x"] for row in train.__getitems__(range(len(train)))] == list(range(88))
+    assert rest.__getbatch__(list(range(12)))["x"].tolist() == list(range(88, 100))
+    assert [odd[i]["x"] for i in range(16)] == [*range(24, 32), *range(8)]
+    assert sorted(GroupShuffleSampler(rest)) == list(range(12))
+    assert len(whole) == 100
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_missing_number_is_named_when_it_is_collated(form, tmp_path):
     table = pa.table({"x": [1, None, 3, 4]})
     dataset = opened(tmp_path, table, form)
