@@ -93,7 +93,9 @@ class HubStream(LanedDataset[Any]):
         """What a loader's state must fit; a shuffle without a seed is another one in each run."""
         words = "".join(self._generators).encode()
         shuffle = hashlib.blake2b(words, digest_size=8).hexdigest() if words else None
-        return {"lanes": self._count, "rank": [self._rank, self._ranks], "shuffle": shuffle}
+        told = getattr(self.dataset, "_distributed", None)
+        rank = None if told is None else [told.rank, told.world_size]
+        return {"lanes": self._count, "rank": rank, "shuffle": shuffle}
 
     @property
     def epoch(self) -> int | None:  # type: ignore[override]

@@ -13,6 +13,7 @@ from rushlight.data import DataLoader, shard_stream
 from rushlight.data.hub import streams
 
 datasets = pytest.importorskip("datasets")
+pytest.importorskip("datasets.distributed")
 COUNT = 41
 BASE = datasets.Dataset.from_dict(
     {
@@ -185,6 +186,9 @@ def test_states_fit_the_stream_they_are_of():
     without_seed = DataLoader(stream().shuffle(buffer_size=6), batch_size=4)
     with pytest.raises(ValueError, match="shuffle: "):
         without_seed.load_state_dict(state)
+    ranks = [datasets.distributed.split_dataset_by_node(stream(3), rank, 2) for rank in (0, 1)]
+    with pytest.raises(ValueError, match=r"rank: \[0, 2\] in the state, \[1, 2\] here"):
+        DataLoader(ranks[1]).load_state_dict(DataLoader(ranks[0]).state_dict())
     cycling = datasets.interleave_datasets([stream(2)] * 2, probabilities=[0.5, 0.5], seed=1)
     assert shard_stream(cycling).fingerprint()["shuffle"]
 
@@ -210,8 +214,7 @@ def test_epochs():
 @pytest.mark.parametrize("strategy", ["auto", "shards", "examples"])
 @pytest.mark.parametrize("count", [1, 4, 5])
 def test_ranks_share_the_samples(count, strategy):
-    from datasets.distributed import split_dataset_by_node
-
+    split_dataset_by_node = datasets.distributed.split_dataset_by_node
     options = {} if strategy == "auto" else {"strategy": strategy}
     try:
         parts = [split_dataset_by_node(stream(count), rank, 2, **options) for rank in (0, 1)]
