@@ -23,6 +23,9 @@ class _Packer(pickle.Pickler):
         if type(value) is np.memmap:
             found = _place_in_file(value)
             return NotImplemented if found is None else (_mapped, found)
+        if type(value) is np.ndarray:
+            order = _order_in_memory(value)
+            return NotImplemented if order is None else (_turned, (value.transpose(order), order))
         kind = arrays.tensor_type()
         if type(value) is not kind or kind is np.ndarray:
             return NotImplemented
@@ -32,6 +35,22 @@ class _Packer(pickle.Pickler):
 
 def _tensor(array: np.ndarray) -> Any:
     return arrays.from_array(array, owned=True)
+
+
+def _order_in_memory(array: np.ndarray) -> tuple[int, ...] | None:
+    """The axes from far apart to close, where that alone puts the array's numbers in order.
+
+    Images with their channels last often lie in memory with the channels first. As they are,
+    pickle would copy them.
+    """
+    if array.flags.forc or array.dtype.hasobject:
+        return None
+    order = tuple(sorted(range(array.ndim), key=lambda axis: -array.strides[axis]))
+    return order if array.transpose(order).flags.c_contiguous else None
+
+
+def _turned(array: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    return array.transpose(np.argsort(order))
 
 
 def _place_in_file(array: np.memmap) -> tuple | None:
