@@ -12,6 +12,8 @@ from rushlight.vision.transforms import planes
 from rushlight.vision.transforms.images import is_pillow, like, pillow, planes_of
 
 _WHITE = np.float32(255)
+_RAW = {"L": ("L",), "RGB": ("R", "G", "B"), "RGBA": ("R", "G", "B", "A")}
+"""What Pillow calls a mode's single channels."""
 
 
 def to_tensor(pic: Any) -> Any:
@@ -24,8 +26,11 @@ def to_tensor(pic: Any) -> Any:
     >>> tuple(to_tensor(np.full((2, 3), 255, np.uint8)).shape)
     (1, 2, 3)
     """
-    if not isinstance(pic, np.ndarray) and not is_pillow(pic):
-        raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
+    if not isinstance(pic, np.ndarray):
+        if not is_pillow(pic):
+            raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
+        if pic.mode in _RAW:
+            return _by_channel(pic)
     pixels = pic if isinstance(pic, np.ndarray) else planes.pixels_of(pic)
     if pixels.ndim not in (2, 3):
         raise ValueError(f"pic should be 2/3 dimensional. Got {pixels.ndim} dimensions.")
@@ -34,6 +39,17 @@ def to_tensor(pic: Any) -> Any:
         return arrays.from_array(channels_first.copy(), owned=True)
     # Division, not multiplication by the reciprocal: the two round differently.
     return arrays.from_array(np.divide(channels_first, _WHITE, order="C"), owned=True)
+
+
+def _by_channel(image: Any) -> Any:
+    """Pillow gives single channels sooner than NumPy takes them out of its pixels."""
+    width, height = image.size
+    modes = _RAW[image.mode]
+    values, tensor = arrays.empty((len(modes), height, width), np.float32)
+    for row, mode in zip(values.reshape(len(modes), -1), modes, strict=True):
+        row[:] = np.frombuffer(image.tobytes("raw", mode), np.uint8)
+        row /= _WHITE
+    return tensor
 
 
 def pil_to_tensor(pic: Any) -> Any:
@@ -87,17 +103,22 @@ def normalize(
             f"Got tensor.size() = {values.shape}"
         )
     _check_count(values.shape[-3], mean, std)
-    result = planes.normalize(values, planes.numbers(mean), planes.numbers(std))
-    if not inplace:
-        return like(result, tensor)
-    tensor[...] = like(result, tensor)
-    return tensor
+    settings = planes.numbers(mean), planes.numbers(std)
+    if inplace:
+        result = planes.normalize(values, *settings, np.empty_like(values))
+        tensor[...] = like(result, tensor)
+        return tensor
+    if isinstance(tensor, np.ndarray):
+        return planes.normalize(values, *settings, np.empty(values.shape, values.dtype))
+    result, wrapped = arrays.empty(values.shape, values.dtype)
+    planes.normalize(values, *settings, result)
+    return wrapped
 
 
 def _check_count(channels: int, *settings: Any) -> None:
     for values in settings:
         count = planes.numbers(values).size
-        if 1 not in (count, channels) and count != channels:
+        if count not in (1, channels):
             raise RuntimeError(
                 f"The size of tensor a ({channels}) must match the size of tensor b ({count}) at "
                 f"non-singleton dimension 0\nExpected: a mean and a std for each of {channels} "

@@ -97,16 +97,24 @@ def erase(planes: np.ndarray, i: int, j: int, h: int, w: int, v: Any) -> np.ndar
     return erased
 
 
-def normalize(planes: np.ndarray, mean: Any, std: Any) -> np.ndarray:
-    """(planes - mean) / std, channel by channel."""
-    mean, std = (per_channel(values, planes.dtype) for values in (mean, std))
+def normalize(planes: np.ndarray, mean: Any, std: Any, out: np.ndarray) -> np.ndarray:
+    """(planes - mean) / std, channel by channel, into `out`."""
+    mean, std = (_for_rows(values, planes.dtype) for values in (mean, std))
     if (std == 0).any():
         raise ValueError(
             f"std evaluated to zero after conversion to {planes.dtype}, "
             "leading to division by zero."
         )
-    shifted = planes - mean
-    return np.divide(shifted, std, out=shifted)
+    flat = planes.reshape(*planes.shape[:-2], -1)
+    result = out.reshape(*out.shape[:-2], -1)
+    np.subtract(flat, mean, out=result)
+    np.divide(result, std, out=result)
+    return out
+
+
+def _for_rows(values: Any, dtype: np.dtype) -> np.ndarray:
+    values = np.asarray(values, dtype)
+    return values[:, None] if values.ndim == 1 else values
 
 
 # -------------------------------------------------------------------------------------- from Pillow
