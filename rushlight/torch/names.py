@@ -217,10 +217,12 @@ _ELSEWHERE = {f"torch.nn.modules.{name}": "rushlight.nn" for name in _LAYERS}
 _ELSEWHERE |= {
     f"torch.utils.data.{name}": "rushlight.data" for name in ("dataloader", "dataset", "sampler")
 }
+_ELSEWHERE["torchvision.transforms.transforms"] = "rushlight.vision.transforms"
 
 
 def _torchvision() -> Facade:
-    own = {"__version__": "0.28.0", "get_image_backend": lambda: "PIL", "set_image_backend": _none}
+    own = {"__version__": "0.28.0", "disable_beta_transforms_warning": _none}
+    own |= {"set_image_backend": _none, "get_image_backend": lambda: "PIL"}
     return Facade("torchvision", "rushlight.vision", own)
 
 

@@ -150,7 +150,12 @@ class AutoAugment(_Policy):
         if policy not in list(AutoAugmentPolicy):
             raise ValueError(f"The provided policy {policy} is not recognized.")
         self.policy = policy
-        self.policies = policies.steps(getattr(policies, policy.name))
+        self._policies = policies.steps(getattr(policies, policy.name))
+
+    @property
+    def policies(self) -> list:
+        """The pairs of operations: name, probability and magnitude."""
+        return self._policies
 
     @staticmethod
     def get_params(transform_num: int) -> tuple[int, list[float], list[int]]:
@@ -161,10 +166,10 @@ class AutoAugment(_Policy):
 
     def choose(self, size: tuple[int, int]) -> list[tuple[str, float]]:
         """Those of the pair that are done."""
-        number, chances, signs = self.get_params(len(self.policies))
+        number, chances, signs = self.get_params(len(self._policies))
         magnitudes = _Magnitudes(10, _USUAL, size)
         chosen = []
-        for step, chance, sign in zip(self.policies[number], chances, signs, strict=True):
+        for step, chance, sign in zip(self._policies[number], chances, signs, strict=True):
             name, probability, magnitude = step
             if chance <= probability:
                 strength = magnitudes.of(name, magnitude or 0)

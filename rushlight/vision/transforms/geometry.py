@@ -163,10 +163,10 @@ class RandomResizedCrop(Transform):
         for bounds, name in ((scale, "Scale"), (ratio, "Ratio")):
             if not isinstance(bounds, Sequence):
                 raise TypeError(f"{name} should be a sequence")
-        self.interpolation = as_mode(interpolation)
-        self.antialias = antialias
         self.scale = scale
         self.ratio = ratio
+        self.interpolation = as_mode(interpolation)
+        self.antialias = antialias
 
     @staticmethod
     def get_params(

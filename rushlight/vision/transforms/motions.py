@@ -54,10 +54,10 @@ class RandomRotation(Transform):
         self.degrees = angles(degrees, "degrees")
         if center is not None:
             check_points(center, "center")
-        self.center = center
         self.interpolation = as_mode(interpolation)
         self.expand = expand
         self.fill = check_fill(fill)
+        self.center = center
 
     @staticmethod
     def get_params(degrees: Sequence[float]) -> float:
@@ -186,8 +186,8 @@ class RandomPerspective(Transform):
         fill: Any = 0,
     ):
         self.p = p
-        self.interpolation = as_mode(interpolation)
         self.distortion_scale = distortion_scale
+        self.interpolation = as_mode(interpolation)
         self.fill = check_fill(fill)
 
     @staticmethod

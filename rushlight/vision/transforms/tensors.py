@@ -32,7 +32,7 @@ class ToTensor(Transform):
     ((1, 2, 3), [1.0, 1.0, 1.0])
     """
 
-    def forward(self, pic: Any) -> Any:
+    def apply(self, pic: Any, drawn: Any = None) -> Any:
         """Convert one image."""
         return F.to_tensor(pic)
 
@@ -45,7 +45,7 @@ class PILToTensor(Transform):
     [[[7, 7]]]
     """
 
-    def forward(self, pic: Any) -> Any:
+    def apply(self, pic: Any, drawn: Any = None) -> Any:
         """Convert one image."""
         return F.pil_to_tensor(pic)
 
@@ -60,7 +60,7 @@ class ToPILImage(Transform):
     def __init__(self, mode: str | None = None):
         self.mode = mode
 
-    def forward(self, pic: Any) -> Any:
+    def apply(self, pic: Any, drawn: Any = None) -> Any:
         """Convert one image."""
         return F.to_pil_image(pic, self.mode)
 
@@ -79,7 +79,7 @@ class ConvertImageDtype(Transform):
     def __init__(self, dtype: Any):
         self.dtype = dtype
 
-    def forward(self, image: Any) -> Any:
+    def apply(self, image: Any, drawn: Any = None) -> Any:
         """Convert one tensor."""
         return F.convert_image_dtype(image, self.dtype)
 
@@ -102,7 +102,7 @@ class Normalize(Transform):
         self.std = std
         self.inplace = inplace
 
-    def forward(self, tensor: Any) -> Any:
+    def apply(self, tensor: Any, drawn: Any = None) -> Any:
         """Normalise one image."""
         return F.normalize(tensor, self.mean, self.std, self.inplace)
 
@@ -134,7 +134,7 @@ class LinearTransformation(Transform):
         self.transformation_matrix = transformation_matrix
         self.mean_vector = mean_vector
 
-    def forward(self, tensor: Any) -> Any:
+    def apply(self, tensor: Any, drawn: Any = None) -> Any:
         """Transform one tensor, or a batch of them."""
         values = planes_of(tensor, "LinearTransformation", 3)
         matrix, mean = map(arrays.to_array, (self.transformation_matrix, self.mean_vector))
