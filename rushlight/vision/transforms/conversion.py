@@ -102,7 +102,6 @@ def normalize(
             "Expected tensor to be a tensor image of size (..., C, H, W). "
             f"Got tensor.size() = {values.shape}"
         )
-    _check_count(values.shape[-3], mean, std)
     settings = planes.numbers(mean), planes.numbers(std)
     if inplace:
         result = planes.normalize(values, *settings, np.empty_like(values))
@@ -113,17 +112,6 @@ def normalize(
     result, wrapped = arrays.empty(values.shape, values.dtype)
     planes.normalize(values, *settings, result)
     return wrapped
-
-
-def _check_count(channels: int, *settings: Any) -> None:
-    for values in settings:
-        count = planes.numbers(values).size
-        if count not in (1, channels):
-            raise RuntimeError(
-                f"The size of tensor a ({channels}) must match the size of tensor b ({count}) at "
-                f"non-singleton dimension 0\nExpected: a mean and a std for each of {channels} "
-                f"channels, or one for all.\nActual: {count}. In normalize."
-            )
 
 
 def _normalized_with_gradients(tensor: Any, mean: Any, std: Any) -> Any:

@@ -105,6 +105,14 @@ def normalize(planes: np.ndarray, mean: Any, std: Any, out: np.ndarray) -> np.nd
             f"std evaluated to zero after conversion to {planes.dtype}, "
             "leading to division by zero."
         )
+    channels = planes.shape[-3]
+    for count in (mean.size, std.size):
+        if count not in (1, channels):
+            raise RuntimeError(
+                f"The size of tensor a ({channels}) must match the size of tensor b ({count}) at "
+                f"non-singleton dimension 0\nExpected: a mean and a std for each of {channels} "
+                f"channels, or one for all.\nActual: {count}. In normalize."
+            )
     flat = planes.reshape(*planes.shape[:-2], -1)
     result = out.reshape(*out.shape[:-2], -1)
     np.subtract(flat, mean, out=result)

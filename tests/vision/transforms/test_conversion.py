@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from rushlight.data import arrays
-from rushlight.vision.transforms import Compose, Lambda, Normalize, ToTensor
+from rushlight.vision.transforms import (
+    Compose,
+    ConvertImageDtype,
+    Lambda,
+    Normalize,
+    PILToTensor,
+    ToPILImage,
+    ToTensor,
+)
 
 pytestmark = pytest.mark.usefixtures("plain_arrays")
 
@@ -39,6 +47,79 @@ def test_pillow_images(mode, white):
     assert image.dtype == np.float32
     assert image.shape == (len(mode) if mode == "RGB" else 1, 2, 3)
     assert (image == 1).all()
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F", "I;16"]
+)
+def test_every_mode_of_pillow(mode):
+    pillow = pytest.importorskip("PIL.Image")
+    numbers = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
+    if mode == "I;16":
+        picture = pillow.fromarray(numbers[..., 0].astype(np.uint16) * 200)
+    else:
+        picture = pillow.fromarray(numbers).convert(mode)
+    pixels = np.asarray(picture)
+    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    found = ToTensor()(picture)
+    if pixels.dtype == np.uint8:
+        assert np.array_equal(found, planes / np.float32(255))
+    else:
+        assert found.dtype == (np.float32 if mode == "1" else pixels.dtype)
+        assert np.array_equal(found, planes)
+    assert np.array_equal(PILToTensor()(picture), planes)
+    if mode in ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F"):
+        again = ToPILImage(mode)(pixels)
+        assert again.mode == mode
+        assert again.tobytes() == picture.tobytes()
+
+
+# Values, dtype of the image and of the result, and what torchvision 0.28 gives.
+CONVERSIONS = [
+    ([0, 128, 255], "uint8", "float32", [0, np.float32(128) / np.float32(255), 1]),
+    ([0, 0.5, 1], "float32", "uint8", [0, 127, 255]),
+    ([0.0019, 0.0039, 0.999], "float32", "uint8", [0, 0, 255]),
+    ([0, 128, 255], "uint8", "int16", [0, 16384, 32640]),
+    ([0, 16384, 32767], "int16", "uint8", [0, 128, 255]),
+    ([0, 100, 255], "uint8", "int32", [0, 838860800, 2139095040]),
+    ([0, 0.5, 1], "float64", "int32", [0, 1073741823, 2147483646]),
+    ([0.25, 1], "float64", "float32", [0.25, 1]),
+    ([3, 200], "uint8", "uint8", [3, 200]),
+]
+
+
+@pytest.mark.parametrize(("values", "old", "new", "expected"), CONVERSIONS)
+def test_dtypes(values, old, new, expected):
+    found = ConvertImageDtype(np.dtype(new))(np.array([[values]], old))
+    assert found.dtype == new
+    assert np.allclose(found[0, 0], expected, rtol=1e-7, atol=1.01 if new == "int32" else 0)
+
+
+BACK = [
+    (np.array([[0, 255]], np.uint8), "L", [0, 255]),
+    (np.array([[0, 300]], np.int16), "I;16", [0, 300]),
+    (np.array([[-1, 70000]], np.int32), "I", [-1, 70000]),
+    (np.array([[0, 0.5, 1.02]], np.float32), "L", [0, 127, 4]),
+    (np.zeros((1, 2, 2), np.uint8), "LA", None),
+    (np.zeros((1, 2, 4), np.uint8), "RGBA", None),
+]
+
+
+@pytest.mark.parametrize(("pixels", "mode", "expected"), BACK)
+def test_back_to_pillow(pixels, mode, expected):
+    pytest.importorskip("PIL")
+    picture = ToPILImage()(pixels)
+    assert picture.mode == mode
+    if expected is not None:
+        assert np.asarray(picture).ravel().tolist() == expected
+
+
+def test_there_and_back():
+    pillow = pytest.importorskip("PIL.Image")
+    numbers = np.random.default_rng(0).integers(0, 256, (5, 7, 3)).astype(np.uint8)
+    picture = pillow.fromarray(numbers)
+    # In a data worker what ToTensor made is an array too, but with its channels first.
+    assert ToPILImage()(ToTensor()(picture)).tobytes() == picture.tobytes()
 
 
 BAD_IMAGES = [
