@@ -18,19 +18,21 @@ from rushlight.vision import transforms as v1
 from rushlight.vision.transforms.autoaugment import AutoAugmentPolicy
 from rushlight.vision.transforms.modes import InterpolationMode
 from rushlight.vision.transforms.v2 import functional
+from rushlight.vision.transforms.v2.compose import (
+    Compose,
+    Identity,
+    Lambda,
+    RandomApply,
+    RandomChoice,
+    RandomOrder,
+)
 from rushlight.vision.transforms.v2.mixing import CutMix, MixUp
 from rushlight.vision.transforms.v2.own import (
     JPEG,
     RGB,
     ColorJitter,
-    Compose,
     GaussianNoise,
-    Identity,
-    Lambda,
-    RandomApply,
     RandomChannelPermutation,
-    RandomChoice,
-    RandomOrder,
     RandomPhotometricDistort,
     RandomResize,
     RandomShortestSize,
