@@ -30,12 +30,13 @@ def rebuilt(sample: Any, replace: Callable[[Any], Any]) -> Any:
     >>> rebuilt((1, {"a": [2, 3]}), lambda leaf: -leaf)
     (-1, {'a': [-2, -3]})
     """
+    kind: Any = type(sample)
     if isinstance(sample, Mapping):
-        return type(sample)({key: rebuilt(value, replace) for key, value in sample.items()})
+        return kind({key: rebuilt(value, replace) for key, value in sample.items()})
     if isinstance(sample, tuple) and hasattr(sample, "_fields"):
-        return type(sample)(*(rebuilt(value, replace) for value in sample))
+        return kind(*(rebuilt(value, replace) for value in sample))
     if isinstance(sample, (tuple, list)):
-        return type(sample)([rebuilt(value, replace) for value in sample])
+        return kind([rebuilt(value, replace) for value in sample])
     return replace(sample)
 
 
