@@ -114,9 +114,21 @@ class OneLane(StreamFetcher):
         """Begin to read, or go on where `state()` was taken."""
         with self._drawing("start"):
             self.stream = self.dataset.lane(self.number, self.source.epoch)
-            if state is not None:
+            if state is not None and "dataset" in state:
                 self.stream.load_state_dict(state["dataset"])
+            elif state is not None:
+                self._read_again(state["read"])
         self.count = 0 if state is None else state["read"]
+
+    def _read_again(self, count: int) -> None:
+        name = type(self.dataset).__name__
+        warnings.warn(
+            f"the lanes of {name} have no state_dict: {count} samples of lane {self.number} are "
+            "read again and dropped. Give them state_dict() and load_state_dict(state).",
+            stacklevel=5,
+        )
+        for _ in range(count):
+            next(self.stream, None)
 
     def __call__(self, number: int, index: Any) -> Any:
         """The next batch; after an error the lane still stands where this one began."""
@@ -128,7 +140,10 @@ class OneLane(StreamFetcher):
 
     def state(self) -> dict[str, Any]:
         """Where the last good batch ended."""
-        return super().state() if self._before is None else self._before
+        if self._before is not None:
+            return self._before
+        place = getattr(self.stream, "state_dict", None)
+        return {"read": self.count} | ({"dataset": place()} if callable(place) else {})
 
     def _drawing(self, index: Any) -> Any:
         return super()._drawing(("lane", self.number, index))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rushlight.data import ChainDataset, DataLoader, IterableDataset
+from rushlight.data import ChainDataset, DataLoader, IterableDataset, LanedDataset
 from rushlight.data.lanes import Turns
 from rushlight.data.workers.processes import WorkerDiedError
 from tests.data.laned import Lanes
@@ -62,6 +62,28 @@ def test_resuming_with_another_number_of_workers(workers, kind, after, stop, see
     resumed = make(workers=after)
     resumed.load_state_dict(state)
     assert found + listed(resumed) == expected
+
+
+class Bare(LanedDataset):
+    def lane_count(self):
+        return 2
+
+    def lane(self, number, epoch):
+        return iter(range(number, 20, 2))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.filterwarnings("ignore:.*samples of lane 1 are")
+def test_lanes_without_a_state_are_read_again_and_that_is_told(workers):
+    loader = make(Bare(), workers)
+    passing = iter(loader)
+    for _ in range(3):
+        next(passing)
+    resumed = make(Bare())
+    resumed.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    with pytest.warns(UserWarning, match="lanes of Bare have no state_dict: 6 samples of lane 0"):
+        found = listed(resumed)
+    assert found == listed(passing) == listed(make(Bare()))[3:]
 
 
 def test_in_any_order_nothing_is_lost(seeds):

@@ -3,6 +3,9 @@
 import gzip
 import io
 import os
+import random
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -254,3 +257,59 @@ def test_pipes_and_folders_do_not_let_the_reader_wait(tmp_path):
             read(path)
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "missing.tar")
+
+
+def mutated(rng, data):
+    """Bytes changed, left out or put in; sometimes with a checksum that fits again."""
+    data = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2, 4])):
+        place = rng.randrange(len(data))
+        block_start = place // 512 * 512
+        match rng.randrange(5):
+            case 0:
+                data[place] = rng.randrange(256)
+            case 1:
+                del data[place : place + rng.randrange(1, 600)]
+                data += b"\0" * (not data)
+            case 2:
+                data[place:place] = rng.randbytes(rng.randrange(1, 40))
+            case 3:
+                head = data[block_start : block_start + 512].ljust(512, b"\0")
+                head[rng.randrange(512)] = rng.randrange(256)
+                head[148:156] = b" " * 8
+                head[148:156] = b"%06o\0 " % sum(head)
+                data[block_start : block_start + 512] = head
+            case 4:
+                data[block_start:block_start] = data[:512]
+    return bytes(data)
+
+
+def test_random_changes_make_a_shard_error_or_nothing(tmp_path):
+    rng, path = random.Random(5), tmp_path / "a.tar"
+    good = [GOOD + END, pax(path=b"q.txt") + GOOD + END, gzip.compress(GOOD + END)]
+    good += [tar_of({"name" * 40 + ".txt": b"1" * 600}, form) for form in FORMATS.values()]
+    refused = 0
+    for _ in range(400):
+        path.write_bytes(mutated(rng, rng.choice(good)))
+        for kind in (ShardDataset, TarDataset):
+            try:
+                list(kind(str(path), max_sample_bytes=LIMIT))
+            except ShardError:
+                refused += 1
+    assert refused > 400
+
+
+def test_reading_shards_loads_nothing_that_is_not_needed(tmp_path):
+    path = tmp_path / "a.tar"
+    path.write_bytes(GOOD + END)
+    program = f"""
+import sys
+from rushlight.data import DataLoader, ShardDataset, TarDataset
+for dataset in (ShardDataset({str(path)!r}), TarDataset({str(path)!r})):
+    list(dataset.decode().to_tuple("txt"))
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert not loaded & {"llvmlite", "fsspec", "PIL", "tarfile", "rushlight.engines.cpu"}
