@@ -15,6 +15,7 @@ from rushlight.data.files.rows import RowDataset, Transform, checked_index, chec
 from rushlight.data.located import Located
 
 BUDGET = 512 << 20
+_MOST_ROWS = 1 << 62
 
 
 class GroupDataset(RowDataset):
@@ -32,6 +33,11 @@ class GroupDataset(RowDataset):
     def __init__(self, budget: int, transform: Transform):
         self.budget = budget
         self.transform = transform
+        counts = self.group_sizes.tolist()
+        if min(counts, default=0) < 0 or sum(counts) >= _MOST_ROWS:
+            raise ValueError(
+                f"the files are damaged: groups of {min(counts)} to {max(counts)} rows"
+            )
         self._ends = np.cumsum(self.group_sizes)
         self._groups = Cache(budget)
 

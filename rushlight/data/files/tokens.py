@@ -197,6 +197,8 @@ def write_tokens(
     kind = np.dtype(dtype)
     if kind.kind not in "iu":
         raise ValueError(f"token ids are integers, but dtype is {kind}")
+    if os.fspath(path).endswith(".npy"):
+        raise ValueError(f"{path} would be no .npy file: raw numbers are written; name it .bin")
     parts: Any = [tokens] if arrays.is_array(tokens) else tokens
     count = 0
 

@@ -166,5 +166,8 @@ def test_writing_goes_piece_by_piece_or_not_at_all(tmp_path):
     for bad, words in (([70_000], "70000 at position 1 "), ([-1], "-1"), ([0.5], "float64")):
         with pytest.raises(ValueError, match=words):
             write_tokens(path, iter([[1], bad]))
+    for options, words in (({"dtype": float}, "float64"), ({"path": "ids.npy"}, "name it .bin")):
+        with pytest.raises(ValueError, match=words):
+            write_tokens(**{"path": path, "tokens": [[1]], **options})
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["ids.bin"]
