@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .tokenize import Tokenize
+from .tokenizers import ByteTokenizer, CharTokenizer
 
 LONGEST = 1 << 16
 """Longer lines are encoded in parts of so many characters."""
@@ -28,8 +29,8 @@ def encode_file(
 ) -> int:
     r"""Write the token numbers of a text file as a file for `data.TokenDataset`; returns how many.
 
-    The file is read and encoded a line at a time, so it may be larger than memory; `tokenizer` is
-    any that `Tokenize` takes, and adds no special tokens.  Without `end` it is one text, its line
+    The file is read and encoded line by line, so it may be larger than memory; `tokenizer` is any
+    that `Tokenize` takes, and adds no special tokens.  Without `end` it is one text, its line
     breaks as they are; with `end` each line is a text of its own, which that number ends in place
     of the line break.  A tokenizer with more tokens than `dtype` holds is a ValueError; so are
     bytes that are no text in this `encoding`, unless `errors` says what becomes of them.  The
@@ -71,6 +72,10 @@ def _check_size(tokenizer: Any, dtype: np.dtype) -> None:
 
 def _encoded(file: Any, tokenize: Tokenize, end: int | None) -> Iterator[np.ndarray]:
     """The numbers of the file, of some lines at a time."""
+    if end is None and isinstance(tokenize.tokenizer, ByteTokenizer | CharTokenizer):
+        while piece := file.read(TOGETHER):  # their texts may be cut anywhere
+            yield tokenize(piece)
+        return
     pieces: list[str] = []
     waiting = 0
     while piece := file.readline(LONGEST):

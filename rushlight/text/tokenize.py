@@ -15,6 +15,8 @@ from rushlight.data.collate import default_collate
 from rushlight.data.lengths import PadCollate
 from rushlight.data.workers.info import get_worker_info
 
+from .tokenizers import ByteTokenizer
+
 Texts = Sequence[str]
 
 
@@ -50,6 +52,8 @@ class Tokenize:
             return self._by_tokenizers
         if callable(self.tokenizer) and hasattr(self.tokenizer, "convert_tokens_to_ids"):
             return self._by_transformers
+        if isinstance(self.tokenizer, ByteTokenizer):
+            return self._by_bytes
         if callable(getattr(self.tokenizer, "encode", None)):
             return self._by_encode
         if callable(self.tokenizer):
@@ -84,6 +88,10 @@ class Tokenize:
             return_token_type_ids=False,
         )
         return found["input_ids"]
+
+    def _by_bytes(self, texts: Texts) -> Sequence[Any]:
+        options = self.add_special_tokens, self.max_length
+        return [self.tokenizer.encode(text, *options) for text in texts]
 
     def _by_encode(self, texts: Texts) -> Sequence[Any]:
         return [self.tokenizer.encode(text)[: self.max_length] for text in texts]

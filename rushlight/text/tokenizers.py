@@ -52,13 +52,21 @@ class ByteTokenizer:
             raise KeyError(f"no special {name!r} among {list(self.specials)}")
         return self.specials[name]
 
-    def encode(self, text: str | bytes) -> np.ndarray:
-        """The numbers of a text, or of bytes, as an array of int64."""
+    def encode(
+        self, text: str | bytes, add_special_tokens: bool = True, max_length: int | None = None
+    ) -> np.ndarray:
+        """The numbers of a text, or of bytes, as an array of int64.
+
+        `max_length` cuts the text so that `begin` and `end` still fit.
+        """
+        begin, end = (self.begin, self.end) if add_special_tokens else ([], [])
         data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
-        made = np.empty(len(self.begin) + len(data) + len(self.end), np.int64)
-        made[: len(self.begin)] = self.begin
-        made[len(self.begin) : len(self.begin) + len(data)] = np.frombuffer(data, np.uint8)
-        made[len(made) - len(self.end) :] = self.end
+        if max_length is not None:
+            data = data[: max(0, max_length - len(begin) - len(end))]
+        made = np.empty(len(begin) + len(data) + len(end), np.int64)
+        made[: len(begin)] = begin
+        made[len(begin) : len(begin) + len(data)] = np.frombuffer(data, np.uint8)
+        made[len(made) - len(end) :] = end
         return made
 
     def decode_bytes(self, numbers: Any) -> bytes:
@@ -86,11 +94,12 @@ class CharTokenizer:
 
     def __init__(self, alphabet: Iterable[str], unknown: str | None = None):
         self.alphabet = "".join(alphabet)
-        self._codes = _codes(self.alphabet)
-        self._order = np.argsort(self._codes, kind="stable")
-        self._sorted = self._codes[self._order]
-        if (np.diff(self._sorted.astype(np.int64)) == 0).any():
+        if len(set(self.alphabet)) < len(self.alphabet):
             raise ValueError(f"a letter comes twice in the alphabet {self.alphabet[:80]!r}")
+        self._codes = _codes(self.alphabet)
+        # The number of each letter by its code; the last entry is that of all codes beyond.
+        self._numbers = np.full(max(map(ord, self.alphabet), default=0) + 2, -1, np.int32)
+        self._numbers[self._codes] = np.arange(len(self.alphabet))
         if unknown is not None and unknown not in self.alphabet:
             raise ValueError(f"unknown={unknown!r} is not in the alphabet")
         self.unknown = None if unknown is None else self.alphabet.index(unknown)
@@ -106,18 +115,14 @@ class CharTokenizer:
 
     def encode(self, text: str) -> np.ndarray:
         """The numbers of a text's letters, as an array of int64."""
-        codes = _codes(text)
-        if not len(self):
-            places = found = np.zeros(len(codes), np.intp)
-        else:
-            places = np.minimum(np.searchsorted(self._sorted, codes), len(self) - 1)
-            found = self._sorted[places] == codes
-        if not found.all():
+        places = np.minimum(_codes(text), len(self._numbers) - 1)
+        found = self._numbers[places].astype(np.int64)
+        if found.size and found.min() < 0:
             if self.unknown is None:
                 place = int(np.argmin(found))
                 raise ValueError(f"{text[place]!r} at place {place} is not in the alphabet")
-            return np.where(found, self._order[places], self.unknown).astype(np.int64)
-        return self._order[places].astype(np.int64)
+            found[found < 0] = self.unknown
+        return found
 
     def decode(self, numbers: Any) -> str:
         """The text of numbers; one without a letter is a ValueError."""

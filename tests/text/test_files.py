@@ -30,6 +30,10 @@ def test_one_text_comes_back(write, tmp_path, monkeypatch, text, longest, togeth
     tokenizer = ByteTokenizer()
     count = encode_file(write(text), target, tokenizer)
     numbers = np.fromfile(target, "<u2")
+    encode_file(write(text), target, ByteTokenizer(["<end>"], end="<end>"))
+    assert np.fromfile(target, "<u2").tolist() == numbers.tolist()
+    encode_file(write(text), target, lambda line: list(line.encode()))
+    assert np.fromfile(target, "<u2").tolist() == numbers.tolist()
     assert len(numbers) == count
     assert tokenizer.decode_bytes(numbers) == text.encode()
 

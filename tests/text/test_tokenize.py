@@ -83,6 +83,10 @@ def test_our_own_and_functions():
     assert Tokenize(lambda text: [len(text)])("abc").tolist() == [3]
     assert Tokenize(lambda text: rl.tensor([len(text)]))("abc").tolist() == [3]
     assert Tokenize(ByteTokenizer())("").tolist() == []
+    ended = ByteTokenizer(["<s>", "</s>"], begin="<s>", end="</s>")
+    assert Tokenize(ended, max_length=4)("abc").tolist() == [256, 97, 98, 257]
+    assert Tokenize(ended, max_length=1)("abc").tolist() == [256, 257]
+    assert Tokenize(ended, add_special_tokens=False)("abc").tolist() == [97, 98, 99]
     assert Tokenize(ByteTokenizer())([]) == []
 
 
