@@ -7,12 +7,14 @@ import pytest
 import rushlight as rl
 from rushlight import nn, optim
 from rushlight.autograd import gradcheck
+from rushlight.vision.transforms import functional, v2
 from rushlight.vision import datasets
 
 ABSENT = {
     rl: ["compile", "lobpcg", "sparse_coo_tensor", "jit"],
     nn: ["quantized", "qat"],
     optim: ["SparseAdam"],
+    v2: ["SanitizeBoundingBoxes", "ConvertBoundingBoxFormat"],
     datasets: ["VOCDetection", "STL10"],
 }
 
@@ -36,6 +38,8 @@ RAISES = {
     "results into a tensor": lambda x: rl.zeros(2, out=x),
     "named dimensions": lambda x: rl.zeros(2, names=("N",)),
     "capturable steps": lambda x: optim.Adam([x], capturable=True),
+    "dtypes by kind of tensor": lambda x: v2.ToDtype({"others": rl.float32}),
+    "gradients through transforms": lambda x: functional.hflip(x),
     "differentiable steps": lambda x: optim.Adam([x], differentiable=True),
 }
 
