@@ -7,8 +7,8 @@ import pytest
 import rushlight as rl
 from rushlight import nn, optim
 from rushlight.autograd import gradcheck
-from rushlight.vision.transforms import functional, v2
 from rushlight.vision import datasets
+from rushlight.vision.transforms import functional, v2
 
 ABSENT = {
     rl: ["compile", "lobpcg", "sparse_coo_tensor", "jit"],
