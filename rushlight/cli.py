@@ -1,4 +1,4 @@
-"""The command line: ``rushlight demo``, ``rushlight cache`` and ``rushlight --version``."""
+"""The command line: ``rushlight demo``, ``data`` and ``cache``, and ``rushlight --version``."""
 
 import argparse
 from importlib import metadata
@@ -25,6 +25,10 @@ def make_parser() -> argparse.ArgumentParser:
         "demo", add_help=False, help="train a small network on handwritten digits"
     )
     demo.set_defaults(run=run_demo)
+    data = commands.add_parser(
+        "data", add_help=False, help="look at a data set: batches, times, a picture"
+    )
+    data.set_defaults(run=run_data)
     cache = commands.add_parser(
         "cache", add_help=False, help="show what compiled code is kept on disk, or clear it"
     )
@@ -45,6 +49,13 @@ def run_demo(arguments: list[str]) -> int:
     from rushlight.examples import digits
 
     return digits.main(arguments)
+
+
+def run_data(arguments: list[str]) -> int:
+    """Look at a data set and at how it is loaded."""
+    from rushlight.insight import loading
+
+    return loading.main(arguments)
 
 
 def run_cache(arguments: list[str]) -> int:

@@ -27,7 +27,7 @@ def advise(stats: Any) -> tuple[str, str]:
 
 def _without_workers(stats: Any, share: float) -> tuple[str, str]:
     bottleneck = "data" if share > 0.5 else "model"
-    if share > 1 - _LITTLE:
+    if share > 1 - 2 * _LITTLE:
         words = f"The data is the bottleneck: the loop does little but load. {_largest(stats)} "
         return "data", words + f"Try num_workers={usable_cores()}, or make that stage cheaper."
     return bottleneck, (

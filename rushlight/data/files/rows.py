@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight.data.dataset import Dataset
 from rushlight.data.located import Located, describe
+from rushlight.data.metering import stage
 from rushlight.data.randomness import current_source
 
 Transform = Callable[[Any], Any] | None
@@ -32,7 +33,11 @@ class RowDataset(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         row = self.row(index)
-        return row if self.transform is None else self.transform(row)
+        return row if self.transform is None else self._transform(row)
+
+    def _transform(self, row: Any) -> Any:
+        with stage("transform"):
+            return self.transform(row)  # type: ignore[misc]
 
     def __getitems__(self, indices: Sequence[int]) -> list:
         if type(self).__getitem__ is not RowDataset.__getitem__:
@@ -46,7 +51,7 @@ class RowDataset(Dataset[Any]):
         """Samples of rows; what the transform draws belongs to each sample's index."""
         samples: list = []
         given = iter(rows)
-        one = _Once(lambda _: self.transform(next(given)))  # type: ignore[misc]
+        one = _Once(lambda _: self._transform(next(given)))
         with Located(lambda: describe("transforming", indices[len(samples)], self)):
             source = current_source()
             if source is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rushlight.data.located import Located
+from rushlight.data.metering import stage
 from rushlight.data.optional import needed
 from rushlight.vision.datasets.packed import PackedSamples, pack_attributes, unpack_attributes
 from rushlight.vision.datasets.vision import Transform, VisionDataset
@@ -226,7 +227,7 @@ class DatasetFolder(VisionDataset[tuple[Any, Any]]):
 def pil_loader(path: Path) -> Any:
     """The picture in a file, as a Pillow image in RGB."""
     image = needed("PIL.Image", "ImageFolder", "images")
-    with open(path, "rb") as file:
+    with open(path, "rb") as file, stage("decode"):
         return image.open(file).convert("RGB")
 
 

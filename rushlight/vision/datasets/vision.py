@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rushlight.data import Dataset
+from rushlight.data.metering import stage
 
 Sample = TypeVar("Sample")
 Transform = Callable[[Any], Any]
@@ -73,10 +74,11 @@ class VisionDataset(Dataset[Sample]):
 
     def _applied(self, image: Any, target: Any) -> tuple[Any, Any]:
         """Image and label after their transforms; the attributes may have been replaced."""
-        if self.transform is not None:
-            image = self.transform(image)
-        if self.target_transform is not None:
-            target = self.target_transform(target)
+        with stage("transform"):
+            if self.transform is not None:
+                image = self.transform(image)
+            if self.target_transform is not None:
+                target = self.target_transform(target)
         return image, target
 
 

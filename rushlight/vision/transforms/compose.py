@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.data.metering import stage
 from rushlight.data.randomness import sample_generator
 from rushlight.vision.transforms.base import Transform, happens, permutation
 
@@ -28,8 +29,9 @@ class Compose:
 
     def __call__(self, img: Any) -> Any:
         """Apply them all, in order."""
-        for transform in self.transforms:
-            img = transform(img)
+        with stage("transform"):
+            for transform in self.transforms:
+                img = transform(img)
         return img
 
     def __repr__(self) -> str:

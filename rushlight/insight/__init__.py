@@ -1,0 +1,1 @@
+"""Looking at what a program works on: data, and where the time of loading goes."""
