@@ -47,14 +47,12 @@ class Cache:
             return entry.value
 
     def _keep(self, key: Hashable, entry: _Entry, value: Any, cost: int) -> None:
-        entry.value = value
-        entry.cost = cost
-        with self._lock:
-            if self._entries.get(key) is not entry:  # forgotten while it was made
-                return
+        with self._lock:  # an entry that has a cost is counted, so that others may drop it
+            entry.value, entry.cost = value, cost
             self.used += cost
             for other in list(self._entries):
                 if self.used <= self.budget:
                     break
-                if other != key and self._entries[other].cost is not None:
-                    self.used -= self._entries.pop(other).cost or 0
+                if other != key and (dropped := self._entries[other].cost) is not None:
+                    del self._entries[other]
+                    self.used -= dropped

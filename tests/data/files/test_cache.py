@@ -4,6 +4,7 @@ import pickle
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from rushlight.data.files.cache import Cache
@@ -41,6 +42,23 @@ def test_threads_make_a_value_once():
         thread.join()
     assert made == [1]
     assert cache.used == 1
+
+
+def test_what_is_used_is_what_is_there():
+    cache, wrong = Cache(50), []
+
+    def work(seed):
+        for key in np.random.default_rng(seed).integers(0, 30, 3000).tolist():
+            found = cache.get(key, lambda key=key: (key * key, 5 + key % 3))
+            wrong.extend([key] if found != key * key else [])
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert cache.used == sum(entry.cost for entry in cache._entries.values()) <= 50
 
 
 def test_an_error_is_not_kept():
