@@ -103,8 +103,8 @@ class TarDataset(SampleSteps, Dataset[Any]):
         start, end = self._offsets[place : place + 2].tolist()
         url = self.urls[shard]
         data = self._files.read(local_path(url) or "", start, end - start)
-        tar = TarStream(io.BytesIO(data), url, self.max_sample_bytes, start)
-        samples = Samples(tar, end=end)
+        tar = TarStream(io.BytesIO(data), url, self.max_sample_bytes, start, end)
+        samples = Samples(tar)
         sample = next(samples, None)
         if sample is None or samples.has_more or tar.offset > end:
             raise ShardError("the index does not fit the tar; delete it", url, start)

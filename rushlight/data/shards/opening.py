@@ -140,7 +140,8 @@ class WebConnector:
         )
         length = response.headers.get("Content-Length", "")
         size = offset + int(length) if length.isdigit() else None
-        return Connection(response, size, response.status == 206)
+        says_so = response.headers.get("Accept-Ranges") == "bytes"
+        return Connection(response, size, says_so or response.status == 206)
 
     def _ask(self, headers: dict[str, str]) -> Any:
         request = urllib.request.Request(self.url, headers=headers)

@@ -37,12 +37,11 @@ class Samples(Iterator[dict[str, Any]]):
     """The samples of a tar: dicts of `__key__`, `__url__`, and each field's bytes.
 
     Members of one key must stand together.  `start` is where the last sample began, and `next`
-    where the one after it begins.  Without `payload` the data are passed over.  With `end` only a
-    part of a tar is there.
+    where the one after it begins.  Without `payload` the data are passed over.
     """
 
-    def __init__(self, tar: TarStream, payload: bool = True, end: int | None = None):
-        self.tar, self.payload, self.end = tar, payload, end
+    def __init__(self, tar: TarStream, payload: bool = True):
+        self.tar, self.payload = tar, payload
         self.start = self.next = tar.offset
         self._pending: tuple[Member, str, str] | None = None
         self._begun = False
@@ -98,10 +97,7 @@ class Samples(Iterator[dict[str, Any]]):
 
     def _next_member(self) -> tuple[Member, str, str] | None:
         """The next member that belongs to a sample."""
-        while self.end is None or self.tar.offset < self.end:
-            member = self.tar.next_member()
-            if member is None:
-                break
+        while (member := self.tar.next_member()) is not None:
             parts = split_name(member.name)
             if parts is not None:
                 self.next = member.start

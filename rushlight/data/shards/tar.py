@@ -39,18 +39,23 @@ class TarStream:
     """Walks through the members of a tar that is read from front to back.
 
     `offset` is where it stands, in bytes of the unpacked tar.  A member larger than `limit` is
-    refused.  After `next_member()`, either `read` or `skip` its data.
+    refused.  After `next_member()`, either `read` or `skip` its data.  With `end`, only the part
+    from `offset` to there is read.
     """
 
-    def __init__(self, file: BinaryIO, url: str, limit: int, offset: int = 0):
+    def __init__(
+        self, file: BinaryIO, url: str, limit: int, offset: int = 0, end: int | None = None
+    ):
         self.file, self.url, self.limit = file, url, limit
-        self.offset = offset
+        self.offset, self.end = offset, end
 
     def next_member(self) -> Member | None:
         """The next file; None at the end of the tar.  Folders are passed over."""
         start, extended, extensions = self.offset, {}, 0
         while True:
             place, block = self.offset, b""
+            if self.end is not None and place >= self.end:
+                return None
             try:
                 block = self._read(BLOCK, "a header")
                 if block == ZEROS:

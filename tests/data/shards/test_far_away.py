@@ -132,7 +132,6 @@ def test_going_on_far_away(ending, parts, workers, files, seeds, monkeypatch):
         assert found + [batch["cls"].tolist() for batch in other] == expected
         entered = {words for _, words in site.requests}
         assert (len(entered) > 1) == (parts and ending == "tar")
-        passing.close() if workers else None
 
 
 # ------------------------------------------------------------------------------------------- fsspec

@@ -87,7 +87,7 @@ def test_what_belongs_to_no_sample_is_passed_over(tmp_path):
     path = tmp_path / "a.tar"
     folder = block(b"x/", kind=b"5")
     parts = [folder, member(b"README", b"words"), GOOD[:1024], member(b"x/.DS_Store.x", b"1")]
-    path.write_bytes(b"".join([*parts, GOOD[1024:], folder, END]))
+    path.write_bytes(b"".join([*parts, folder, GOOD[1024:2048], folder, GOOD[2048:], folder, END]))
     assert [(s["__key__"], s["txt"]) for s in read(path)] == [("a", b"first"), ("b", b"second")]
     dataset = TarDataset(str(path))
     assert [(s["__key__"], s["txt"]) for s in dataset] == [("a", b"first"), ("b", b"second")]
