@@ -7,6 +7,7 @@ from collections.abc import Sequence, Sized
 
 import numpy as np
 
+from . import permutation
 from .order import random_stream
 from .sampler import OrderedSampler
 
@@ -67,8 +68,12 @@ class DistributedSampler(OrderedSampler[int]):
     def order(self, seed: int, epoch: int) -> Sequence[int]:
         """Give this rank's part of an epoch; `seed` is not used, since all ranks must agree."""
         length = len(self.dataset)
+        epoch = epoch if self.epoch is None else self.epoch
+        if length > permutation.LISTED:
+            stream = random_stream(self.seed, epoch) if self.shuffle else None
+            part = self.num_samples, self.rank, self.num_replicas
+            return permutation.part_of(length, *part, stream)
         if self.shuffle:
-            epoch = epoch if self.epoch is None else self.epoch
             indices = random_stream(self.seed, epoch).permutation(length)
         else:
             indices = np.arange(length)

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from . import arrays
+from . import arrays, permutation
 from .order import BatchOrder, BlockOrder, OrderIterator, OrderState, batch_count, random_stream
 
 Index = TypeVar("Index")
@@ -128,7 +128,7 @@ class RandomSampler(OrderedSampler[int]):
         if size == 0 and self.num_samples > 0:
             raise ValueError(f"cannot draw {self.num_samples} samples from an empty data source")
 
-        def permutation(block: int) -> np.ndarray:
+        def listed(block: int) -> np.ndarray:
             return random_stream(seed, epoch, block).permutation(size)
 
         def draws(block: int) -> np.ndarray:
@@ -136,7 +136,9 @@ class RandomSampler(OrderedSampler[int]):
 
         if self.replacement:
             return BlockOrder(self.num_samples, DRAWS_PER_BLOCK, draws)
-        return BlockOrder(self.num_samples, size, permutation)
+        if size > permutation.LISTED:
+            return permutation.shuffled(size, self.num_samples, seed, epoch)
+        return BlockOrder(self.num_samples, size, listed)
 
     def __len__(self) -> int:
         return self.num_samples
