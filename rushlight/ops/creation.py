@@ -13,7 +13,14 @@ from rushlight.graph.creation import literal, number
 from rushlight.graph.dtype import DType, find_dtype, float32, int64
 from rushlight.graph.movement import expand
 from rushlight.ops.check import check_shape, check_tensor
-from rushlight.ops.data import array_from, as_compute, is_sequence, number_dtype, numpy_dtype
+from rushlight.ops.data import (
+    array_from,
+    as_compute,
+    integers,
+    is_sequence,
+    number_dtype,
+    numpy_dtype,
+)
 from rushlight.ops.options import check_options, finish
 from rushlight.ops.promotion import get_default_dtype
 from rushlight.tensor import Tensor, alias_of, around_array, from_array, node_of, wrap
@@ -44,6 +51,8 @@ def tensor(
     if device is not None or dtype is not None:
         check_options("tensor", device=device)
         dtype = as_dtype("tensor", dtype)
+    elif type(data) is list and (plain := integers(data)) is not None:
+        return finish(from_array(plain, int64, owned=True), requires_grad)
     if isinstance(data, Tensor):
         warnings.warn(
             "To copy construct from a tensor, it is recommended to use "
@@ -385,26 +394,9 @@ def new_full(
     return _for_samples_of(self, made)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, **options: Any) -> Tensor:
-    """The rows and columns of the lower triangle's places, a (2, count) int64 tensor."""
-    return _triangle("tril_indices", np.tril_indices(row, offset, col), **options)
-
-
-def triu_indices(row: int, col: int, offset: int = 0, **options: Any) -> Tensor:
-    """The rows and columns of the upper triangle's places, a (2, count) int64 tensor."""
-    return _triangle("triu_indices", np.triu_indices(row, offset, col), **options)
-
-
-def _triangle(
-    name: str, places: tuple, *, dtype: DType = int64, device: Any = None, layout: Any = None
-) -> Tensor:
-    check_options(name, layout=layout, device=device)
-    return from_array(np.stack(places), as_dtype(name, dtype))
-
-
 Tensor._construct = staticmethod(construct)
 _FUNCTIONS = (tensor, as_tensor, asarray, from_numpy, zeros, ones, empty, full, scalar_tensor)
-_FUNCTIONS += (zeros_like, ones_like, empty_like, full_like, tril_indices, triu_indices)
+_FUNCTIONS += (zeros_like, ones_like, empty_like, full_like)
 FUNCTIONS = {function.__name__: function for function in _FUNCTIONS} | TENSOR_TYPES
 METHODS = {
     "new": new,

@@ -89,14 +89,18 @@ def as_compute(array: np.ndarray, dtype: DType) -> np.ndarray:
         return array.astype(dtype.compute)
 
 
+def integers(data: list) -> np.ndarray | None:
+    """A list of integers, by far the most frequent kind, as an array; None for any other."""
+    if not data or type(data[0]) is not int:
+        return None
+    try:
+        array = np.array(data)
+    except (ValueError, OverflowError):
+        return None
+    return array if array.dtype == np.int64 else None
+
+
 def _from_sequence(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
-    if dtype is None and type(data) is list and data and type(data[0]) is int:
-        try:
-            array = np.array(data)
-        except (ValueError, OverflowError):  # what is wrong is found below
-            array = np.empty(0)
-        if array.dtype == np.int64:
-            return array, int64
     kinds = {(x.shape, x.dtype) if type(x) is np.ndarray else None for x in data}
     if len(kinds) == 1 and None not in kinds:
         return array_from(np.stack(data), dtype)

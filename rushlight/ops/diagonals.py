@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rushlight.autograd.inplace import CopySlices
+from rushlight.dtypes import as_dtype
+from rushlight.graph.dtype import DType, int64
 from rushlight.ops.check import check_axis, check_tensor, describe, fail
 from rushlight.ops.constants import filled
+from rushlight.ops.options import check_options
 from rushlight.ops.parts import diagonal, select, slice_axis
 from rushlight.ops.views import Diagonal
-from rushlight.tensor import Tensor
+from rushlight.tensor import Tensor, from_array
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -120,7 +125,24 @@ def slice_scatter(
     return _replaced("slice_scatter", input, src, part)
 
 
+def tril_indices(row: int, col: int, offset: int = 0, **options: Any) -> Tensor:
+    """The rows and columns of the lower triangle's places, a (2, count) int64 tensor."""
+    return _triangle("tril_indices", np.tril_indices(row, offset, col), **options)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, **options: Any) -> Tensor:
+    """The rows and columns of the upper triangle's places, a (2, count) int64 tensor."""
+    return _triangle("triu_indices", np.triu_indices(row, offset, col), **options)
+
+
+def _triangle(
+    name: str, places: tuple, *, dtype: DType = int64, device: Any = None, layout: Any = None
+) -> Tensor:
+    check_options(name, layout=layout, device=device)
+    return from_array(np.stack(places), as_dtype(name, dtype))
+
+
 _FUNCTIONS = (diag, diag_embed, diagflat, trace)
 _FUNCTIONS += (diagonal_scatter, select_scatter, slice_scatter)
-FUNCTIONS: dict[str, Any] = {function.__name__: function for function in _FUNCTIONS}
-METHODS = dict(FUNCTIONS)
+METHODS: dict[str, Any] = {function.__name__: function for function in _FUNCTIONS}
+FUNCTIONS = METHODS | {"tril_indices": tril_indices, "triu_indices": triu_indices}
