@@ -22,6 +22,7 @@ from .hub.streams import shard_stream
 from .lanes import LanedDataset
 from .lengths import LengthBatchSampler, PadCollate
 from .metering import stage
+from .packed_list import PackedList
 from .randomness import sample_generator
 from .sampler import (
     BatchSampler,
@@ -86,6 +87,7 @@ __all__ = [
     "LanedDataset",
     "LengthBatchSampler",
     "NumpyDataset",
+    "PackedList",
     "PadCollate",
     "ParquetDataset",
     "RandomSampler",

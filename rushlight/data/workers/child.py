@@ -86,7 +86,7 @@ def _write_stack_when_told(log: SharedFile) -> None:
 
 def make_parcel(job: Job, file_of: Callable[[int], SharedFile]) -> tuple:
     """The job as bytes; its arrays lie in shared memory that `file_of(size)` makes."""
-    packed, buffers = pack(job)
+    packed, buffers = pack(job, maps_files=True)
     places, size = lay_out(buffers)
     if not size:
         return packed, None, places

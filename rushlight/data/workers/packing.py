@@ -19,10 +19,12 @@ ALIGNMENT = 64
 class _Packer(pickle.Pickler):
     """Takes tensors apart into arrays, so that their numbers travel without a copy."""
 
+    maps_files = False
+
     def reducer_override(self, value: Any) -> Any:
         if type(value) is np.memmap:
-            found = _place_in_file(value)
-            return NotImplemented if found is None else (_mapped, found)
+            found = _place_in_file(value) if self.maps_files else None
+            return (_plain, (value.view(np.ndarray),)) if found is None else (_mapped, found)
         if type(value) is np.ndarray:
             order = _order_in_memory(value)
             return NotImplemented if order is None else (_turned, (value.transpose(order), order))
@@ -69,11 +71,21 @@ def _mapped(path: str, dtype: np.dtype, only_read: bool, place: int, shape: tupl
     return np.memmap(path, dtype, "r" if only_read else "c", place, shape)
 
 
-def pack(value: Any) -> tuple[bytes, list[memoryview]]:
-    """A value as bytes, and the memory of its arrays."""
+def _plain(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+def pack(value: Any, maps_files: bool = False) -> tuple[bytes, list[memoryview]]:
+    """A value as bytes, and the memory of its arrays.
+
+    With `maps_files` a memory map is mapped again where it is unpacked; else it travels as an
+    array, for in a batch there may be more of them than files that can be open.
+    """
     buffers: list[pickle.PickleBuffer] = []
     file = io.BytesIO()
-    _Packer(file, protocol=5, buffer_callback=buffers.append).dump(value)
+    packer = _Packer(file, protocol=5, buffer_callback=buffers.append)
+    packer.maps_files = maps_files
+    packer.dump(value)
     return file.getvalue(), [buffer.raw() for buffer in buffers]
 
 

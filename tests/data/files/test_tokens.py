@@ -108,7 +108,7 @@ def test_a_pickle_holds_no_token(tmp_path):
 def test_a_memory_map_of_ones_own(tmp_path):
     write_tokens(tmp_path / "ids.bin", IDS)
     dataset = TokenDataset(np.memmap(tmp_path / "ids.bin", np.uint16, "r"), 16)
-    packed, buffers = pack(dataset)
+    packed, buffers = pack(dataset, maps_files=True)
     assert len(packed) + sum(buffer.nbytes for buffer in buffers) < 2000
     loader = DataLoader(dataset, 16, num_workers=1, worker_type="process")
     assert [w for batch in loader for w in batch[0].tolist()] == [w[0] for w in listed(dataset)]

@@ -14,7 +14,7 @@ def path(tmp_path):
 
 
 def travelled(value):
-    packed, buffers = pack(value)
+    packed, buffers = pack(value, maps_files=True)
     return unpack(packed, buffers), len(packed) + sum(buffer.nbytes for buffer in buffers)
 
 
