@@ -6,10 +6,10 @@ import importlib
 from typing import Any
 
 # A data worker asks for a dataset and its transforms, and has no use for networks.
-_MODULES = ("datasets", "models", "transforms", "utils")
+_MODULES = ("datasets", "io", "models", "transforms", "utils")
 _CLASSES = {"MNIST": "datasets", "Digits": "digits"}
 
-__all__ = ["MNIST", "Digits", "datasets", "models", "transforms", "utils"]
+__all__ = ["MNIST", "Digits", "datasets", "io", "models", "transforms", "utils"]
 
 
 def __getattr__(name: str) -> Any:

@@ -77,6 +77,7 @@ WORDS = {
         "Dataset ImageFolder",
         "StandardTransform",
         "learned True",
+        "grey (1, 20, 24) True",
         "squares [0, 1, 4, 9, 16, 25, 36, 49, 64]",
         "fake (5, 3, 8, 8) True tensor(True)",
         "missing True",

@@ -8,9 +8,9 @@ from typing import Any
 
 from rushlight.data.located import Located
 from rushlight.data.metering import stage
-from rushlight.data.optional import needed
 from rushlight.vision.datasets.packed import PackedSamples, pack_attributes, unpack_attributes
 from rushlight.vision.datasets.vision import Transform, VisionDataset
+from rushlight.vision.opening import open_picture
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -226,9 +226,8 @@ class DatasetFolder(VisionDataset[tuple[Any, Any]]):
 
 def pil_loader(path: Path) -> Any:
     """The picture in a file, as a Pillow image in RGB."""
-    image = needed("PIL.Image", "ImageFolder", "images")
     with open(path, "rb") as file, stage("decode"):
-        return image.open(file).convert("RGB")
+        return open_picture(file, "ImageFolder").convert("RGB")
 
 
 def default_loader(path: Path) -> Any:

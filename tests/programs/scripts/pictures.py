@@ -75,6 +75,10 @@ with torch.no_grad():
     for inputs, labels in dataloaders["val"]:
         correct += torch.sum(model(inputs).argmax(1) == labels).item()
 print("learned", correct >= 20)
+from torchvision.io import ImageReadMode, read_image
+
+grey = read_image(image_datasets["val"].samples[0][0], mode=ImageReadMode.GRAY)
+print("grey", tuple(grey.shape), grey.dtype == torch.uint8)
 
 
 class Squares(VisionDataset):
