@@ -14,11 +14,12 @@ import numpy as np
 
 from rushlight.data.dataset import Dataset
 from rushlight.data.located import Located
+from rushlight.data.metering import stage
 
 from .errors import ShardError
 from .index import find_samples, load_index, save_index
 from .samples import Samples
-from .stages import SampleSteps, where
+from .stages import SampleSteps, kind_of, where
 from .stream import MAX_SAMPLE_BYTES
 from .tar import TarStream
 from .urls import local_path, shard_urls
@@ -94,7 +95,8 @@ class TarDataset(SampleSteps, Dataset[Any]):
         with Located(lambda: f"in {where(sample, position)}"):
             made: Any = sample
             for function in self.functions:
-                made = function(made)
+                with stage(kind_of(function)):
+                    made = function(made)
         return made
 
     def _read(self, position: int) -> dict[str, Any]:

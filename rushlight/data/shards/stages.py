@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rushlight.data.located import Located
+from rushlight.data.metering import stage
 from rushlight.data.order import random_stream
 from rushlight.data.randomness import current_source
 
@@ -70,7 +71,7 @@ class Mapping(Step):
 
     def _apply(self, number: int, sample: Any) -> Any:
         random = current_source()
-        with Located(lambda: f"in {where(sample, number)}"):
+        with Located(lambda: f"in {where(sample, number)}"), stage(kind_of(self.function)):
             if random is None:
                 return self.function(sample)
             random.start(("sample", self.place.lane, number, self.place.step))
@@ -258,6 +259,11 @@ def first_of(sample: dict[str, Any], names: list[str]) -> Any:
             return sample[name]
     fields = [name for name in sample if not name.startswith("__")]
     raise KeyError(f"the sample has no field {' or '.join(names)!r}, but {', '.join(fields)!r}")
+
+
+def kind_of(function: Callable) -> str:
+    """Under which name `loader.stats()` counts a function."""
+    return "decode" if isinstance(function, Decoder) else "transform"
 
 
 def where(sample: Any, number: int) -> str:

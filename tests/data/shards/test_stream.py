@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from rushlight.data import DataLoader, ShardDataset, ShardError, sample_generator, warn_and_continue
+from rushlight.data import (
+    DataLoader,
+    ShardDataset,
+    ShardError,
+    TarDataset,
+    sample_generator,
+    warn_and_continue,
+)
 from tests.data.shards.making import GOOD, numbers, row, write_shards
 
 COUNTS = {
@@ -244,6 +251,14 @@ def test_a_handler_decides_what_is_left_out(tmp_path):
     words = [str(warning.message) for warning in caught]
     assert words[0].startswith(f"left out: {urls[1]}, offset 2048, sample '00005': the file")
     assert words[1] == f"left out: nine (in sample '00009' of {urls[2]})"
+
+
+@pytest.mark.parametrize("kind", [ShardDataset, TarDataset])
+def test_steps_are_counted_apart_from_reading(kind, tmp_path):
+    dataset = kind(write_shards(tmp_path, [20])).decode().map(lambda sample: sample)
+    loader = DataLoader(dataset, 4)
+    assert sum(len(batch["cls"]) for batch in loader) == 20
+    assert {"decode", "transform"} <= loader.stats().stages.keys()
 
 
 def test_an_end_in_a_step_is_no_end_of_the_stream(tmp_path):
