@@ -56,13 +56,15 @@ def measure(
     os.environ["BENCHMARK_FILES"] = str(folder)
     found = Loaded(row)
     every = [(side, setting) for side in sides for setting in SETTINGS[side]]
+    for which in every:
+        try:
+            found.memory[which] = _most_memory(row, which, conditions)
+        except SideError as error:
+            found.failures[which] = str(error)
     with ExitStack() as stack:
         workers = {}
-        for which in every:
-            try:
-                workers[which] = stack.enter_context(_started(row, which, conditions, found))
-            except SideError as error:
-                found.failures[which] = str(error)
+        for which in found.memory:
+            workers[which] = stack.enter_context(_worker(row, which, conditions).ready())
         for _ in range(rounds):
             for which, worker in workers.items():
                 time.sleep(PAUSE_SECONDS)
@@ -79,12 +81,11 @@ def measure(
     return found
 
 
-def _started(row: Row, which: Setting, conditions: Conditions, found: Loaded) -> Worker:
-    worker = _worker(row, which, conditions)
-    with Sampler(worker.process.pid) as sampler:
+def _most_memory(row: Row, which: Setting, conditions: Conditions) -> int:
+    """Of a process alone: pages of a file that another one reads too would count in part."""
+    with _worker(row, which, conditions) as worker, Sampler(worker.process.pid) as sampler:
         worker.ready()
-    found.memory[which] = sampler.most
-    return worker
+    return sampler.most
 
 
 def _first_batch(row: Row, which: Setting, conditions: Conditions) -> float:

@@ -94,7 +94,14 @@ class Windows(data.Dataset):
 
     def __getitem__(self, index: int) -> tuple:
         piece = self.tokens[index : index + WINDOW + 1].astype(np.int64)
-        return framework.from_numpy(piece[:-1]), framework.from_numpy(piece[1:])
+        return piece[:-1], piece[1:]
+
+
+class TensorWindows(Windows):
+    """The same, made tensors one by one."""
+
+    def __getitem__(self, index: int) -> tuple:
+        return tuple(map(framework.from_numpy, super().__getitem__(index)))
 
 
 def tensors() -> tuple:
@@ -121,6 +128,10 @@ def images() -> tuple:
 
 def windows_by_hand() -> tuple:
     return _drawn_from(Windows())
+
+
+def windows_as_tensors() -> tuple:
+    return _drawn_from(TensorWindows())
 
 
 def windows() -> tuple:

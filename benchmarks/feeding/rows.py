@@ -39,7 +39,8 @@ ROWS = [
     Row("texts", "texts padded by a `collate_fn`, batch 64", 1.8, 64),
     Row("images", "JPEG files of 256x256, crop and flip, batch 32", 1.5, 32),
     Row("windows", "random windows of a 200 MB token file, batch 64", 5, 64),
-    Row("windows_by_hand", "the same by a user's dataset", 1.3, 64),
+    Row("windows_by_hand", "the same by a user's dataset of arrays", 1.3, 64),
+    Row("windows_as_tensors", "the same by a user's dataset of tensors", 1.3, 64),
 ]
 TRAINING = [
     Row(
