@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.data import arrays
+from rushlight.data.metering import stage
 from rushlight.data.optional import needed
 from rushlight.vision.opening import open_picture
 
@@ -88,7 +89,7 @@ def decode_image(input: Any, mode: Mode = _UNCHANGED, apply_exif_orientation: bo
     wanted = ImageReadMode[mode.upper()] if isinstance(mode, str) else mode
     too_large = needed("PIL.Image", "decode_image", "images").DecompressionBombError
     try:
-        with open_picture(io.BytesIO(data), "decode_image") as image:
+        with stage("decode"), open_picture(io.BytesIO(data), "decode_image") as image:
             if image.format == "GIF":
                 return _all_pictures(image)
             if apply_exif_orientation:

@@ -227,4 +227,5 @@ def test_in_a_dataset(tmp_path, kind):
         write_png(SMOOTH, path)
     loader = DataLoader(Pictures(paths), batch_size=4, num_workers=1, worker_type=kind)
     (batch,) = loader
+    assert "decode" in str(loader.stats())
     assert rl.equal(batch, (SMOOTH.float() / 255).expand(4, 3, 8, 8))
