@@ -21,6 +21,7 @@ from feeding.measure import Loaded, measure
 from feeding.rows import ROWS, TRAINING
 from feeding.tables import lines_of, table_of
 from measuring.conditions import conditions_of, heading, note_of_load
+from measuring.machine import measure_limits
 from measuring.process import is_installed
 
 PEER = "torch"
@@ -35,7 +36,9 @@ def main() -> int:
         sides: Sequence[str] = ["rushlight"]
     else:
         sides = ["rushlight", PEER]
-    head = [*heading(conditions, None), *note_of_load(conditions)]
+    note = note_of_load(conditions)
+    limits = measure_limits(conditions)
+    head = [*heading(conditions, limits), *note]
     print(*head, sep="\n", flush=True)
     kinds = TRAINING if options.training else ROWS
     rows = [row for row in kinds if re.search(options.only, row.name)]
@@ -44,7 +47,7 @@ def main() -> int:
         make_files(Path(folder), [row.program for row in rows])
         for number, row in enumerate(rows, 1):
             print(f"[{number}/{len(rows)}] {row.title}", flush=True)
-            found = measure(row, sides, conditions, options.rounds, Path(folder))
+            found = measure(row, sides, conditions, limits, options.rounds, Path(folder))
             everything.append(found)
             print(*lines_of(found), sep="\n", flush=True)
             if options.table:

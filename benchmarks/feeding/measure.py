@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from measuring.machine import Limits
 from measuring.memory import Sampler
 from measuring.process import Conditions, SideError, Worker
 
@@ -33,6 +34,7 @@ class Loaded:
     starts: dict[Setting, list[float]] = field(default_factory=dict)
     memory: dict[Setting, int] = field(default_factory=dict)
     failures: dict[Setting, str] = field(default_factory=dict)
+    limit: float | None = None  # seconds a sample must take at least on these cores
 
     def sample(self, which: Setting) -> float:
         """The median of the seconds that a sample takes."""
@@ -50,7 +52,12 @@ class Loaded:
 
 
 def measure(
-    row: Row, sides: Sequence[str], conditions: Conditions, rounds: int, folder: Path
+    row: Row,
+    sides: Sequence[str],
+    conditions: Conditions,
+    limits: Limits | None,
+    rounds: int,
+    folder: Path,
 ) -> Loaded:
     """All settings of a row; one that fails is left out and tells why."""
     os.environ["BENCHMARK_FILES"] = str(folder)
@@ -70,6 +77,7 @@ def measure(
                 time.sleep(PAUSE_SECONDS)
                 taken = worker.ask("time", seconds=SLICE_SECONDS, ahead=AHEAD)
                 found.seconds.setdefault(which, []).append(taken)
+        found.limit = _limit(row, workers.get((OURS, "0")), conditions, limits)
     for side in () if row.network else sides:
         for setting in STARTS[side]:
             try:
@@ -79,6 +87,17 @@ def measure(
             except SideError as error:
                 found.failures[side, setting] = f"start: {error}"
     return found
+
+
+def _limit(
+    row: Row, worker: Worker | None, conditions: Conditions, limits: Limits | None
+) -> float | None:
+    """Memory at its bandwidth, or the least work for a sample on all cores without a pause."""
+    if row.network or worker is None or (row.nbytes and limits is None):
+        return None
+    if row.nbytes:
+        return row.nbytes / limits.copied / 1e9
+    return worker.ask("alone", seconds=SLICE_SECONDS) / len(conditions.cores)
 
 
 def _most_memory(row: Row, which: Setting, conditions: Conditions) -> int:

@@ -77,10 +77,13 @@ class Images(data.Dataset):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple:
+        return self.transform(self.decoded(index)), index % 10
+
+    def decoded(self, index: int) -> Any:
         from PIL import Image
 
         with Image.open(self.paths[index]) as image:
-            return self.transform(image.convert("RGB")), index % 10
+            return image.convert("RGB")
 
 
 class Windows(data.Dataset):
@@ -169,6 +172,13 @@ def loader_of(row: Row) -> Any:
     """A function of a row's DataLoader; the dataset is made, and calling it makes the loader."""
     dataset, own = globals()[row.program]()
     return lambda **options: data.DataLoader(dataset, drop_last=True, **own, **options)
+
+
+def least_work_of(row: Row) -> tuple[Callable[[int], Any], int]:
+    """What is done for each sample whoever loads it, and how many samples there are."""
+    dataset, _ = globals()[row.program]()
+    work = dataset.decoded if isinstance(dataset, Images) else dataset.__getitem__
+    return work, len(dataset)
 
 
 def step_of(row: Row) -> Callable[[tuple], Any]:

@@ -23,6 +23,7 @@ class Row:
     title: str
     goal: float | None  # samples a second, as a multiple of PyTorch's at its better setting
     batch: int
+    nbytes: int = 0  # read and written for a sample, where nothing else must be done
     data: str = ""  # the data of another row
     network: str = ""  # of `networks`, trained on the batches; else they are only loaded
     sizes: tuple[tuple[str, Any], ...] = ()
@@ -34,11 +35,11 @@ class Row:
 
 
 ROWS = [
-    Row("tensors", "`TensorDataset` of 60,000 images of 28x28, batch 128", 20, 128),
+    Row("tensors", "`TensorDataset` of 60,000 images of 28x28, batch 128", 20, 128, 2 * 3144),
     Row("records", "dicts of small arrays, batch 256", 1.5, 256),
     Row("texts", "texts padded by a `collate_fn`, batch 64", 1.8, 64),
     Row("images", "JPEG files of 256x256, crop and flip, batch 32", 1.5, 32),
-    Row("windows", "random windows of a 200 MB token file, batch 64", 5, 64),
+    Row("windows", "random windows of a 200 MB token file, batch 64", 5, 64, 514 + 4096),
     Row("windows_by_hand", "the same by a user's dataset of arrays", 1.3, 64),
     Row("windows_as_tensors", "the same by a user's dataset of tensors", 1.3, 64),
 ]

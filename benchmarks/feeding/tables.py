@@ -24,6 +24,8 @@ def lines_of(found: Loaded) -> list[str]:
             f"  {_name(which):28s} first batch after {duration(statistics.median(starts))}"
         )
     lines += [f"  {_name(which)} FAILED: {words}" for which, words in found.failures.items()]
+    if found.limit is not None:
+        lines.append(f"  {'the least it can take':28s} {duration(found.limit):>9s} a sample")
     ratio = found.ratio()
     if ratio is not None:
         goal = f", goal {found.row.goal:g}" if found.row.goal else ""
@@ -34,7 +36,7 @@ def lines_of(found: Loaded) -> list[str]:
 def table_of(everything: Sequence[Loaded], heading: Sequence[str]) -> list[str]:
     """Markdown: samples a second, first batches and memory."""
     titles = ["data", "Rushlight, a sample", "PyTorch, a sample", "times as many", "goal"]
-    titles += ["memory", "PyTorch's"]
+    titles += ["at least", "memory", "PyTorch's"]
     rows = []
     for found in everything:
         ratio = found.ratio()
@@ -43,6 +45,7 @@ def table_of(everything: Sequence[Loaded], heading: Sequence[str]) -> list[str]:
             "-" if ratio is None else f"**{ratio:.1f}**",
             f"{found.row.goal:g}" if found.row.goal else "-",
         ]
+        cells += ["-" if found.limit is None else duration(found.limit)]
         cells += [_memory(found, OURS), _memory(found, PEER)]
         rows.append(cells)
     starts = [

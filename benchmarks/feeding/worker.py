@@ -3,13 +3,15 @@
     python -m feeding.worker SIDE ROW/SETTING BATCHES
 
 The first answer tells how many seconds passed from making the loader to its first batch; BATCHES
-more are drawn before it.  Then each line on standard input asks for samples a second.
+more are drawn before it.  Then each line on standard input asks for the seconds of a batch, or of
+the least work for a sample.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -39,8 +41,9 @@ def main() -> None:
             next(rounds)
         print(json.dumps({"first": first}), file=answers, flush=True)
         for line in sys.stdin:
-            rate = timed(rounds, **json.loads(line))
-            print(json.dumps(rate), file=answers, flush=True)
+            asked = json.loads(line)
+            done = alone(row, **asked) if asked.pop("do") == "alone" else timed(rounds, **asked)
+            print(json.dumps(done), file=answers, flush=True)
     except Exception as error:
         words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         print(json.dumps({"error": words}), file=answers, flush=True)
@@ -53,7 +56,20 @@ def endless(loader: Any) -> Iterator[Any]:
         yield from loader
 
 
-def timed(rounds: Iterator[Any], do: str, seconds: float, ahead: int) -> float:
+def alone(row: str, seconds: float) -> float:
+    """Seconds that the least work for a sample takes, done over and over on one core."""
+    from feeding.programs import least_work_of
+
+    work, samples = least_work_of(find(row))
+    numbers, count, start = random.Random(1), 0, time.perf_counter()
+    while not count or time.perf_counter() < start + seconds:
+        for _ in range(16):
+            work(numbers.randrange(samples))
+        count += 16
+    return (time.perf_counter() - start) / count
+
+
+def timed(rounds: Iterator[Any], seconds: float, ahead: int) -> float:
     """Seconds a batch over a while, after those that workers hold ready."""
     for _ in range(ahead):
         next(rounds)
