@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as arrow
-from pyarrow import types
+from pyarrow import compute, types
 
 _OVERHEAD = 1024
 """What a column takes beside its numbers, in bytes, about."""
@@ -49,7 +49,11 @@ class Other(NamedTuple):
 
     def rows(self, places: Sequence[int] | np.ndarray) -> list:
         """Python values of these rows."""
-        return values_of(self.array.take(arrow.array(places)))
+        try:
+            chosen = self.array.take(arrow.array(places))
+        except arrow.ArrowNotImplementedError:  # for some types, or lists of them
+            return [values_of(self.array.slice(place, 1))[0] for place in places]
+        return values_of(chosen)
 
     def nbytes(self, mapped: range) -> int:
         """What it takes of memory, without what lies in a mapped file."""
@@ -81,16 +85,23 @@ def column_of(array: Any) -> Column:
             array = arrow.concat_arrays(array.chunks) if array.num_chunks else array.chunk(0)
     if isinstance(array.type, arrow.FixedShapeTensorType) and not array.null_count:
         return Plain(array.to_numpy_ndarray(), None)
-    array = _unwrapped(array)
-    return _plain(array) or Other(array)
+    while isinstance(array, arrow.ExtensionArray):
+        array = array.storage
+    return _plain(array) or Other(array)  # what takes less as it is is unwrapped row by row
 
 
 def _unwrapped(array: Any) -> Any:
-    """Without extension types, and with the values that a dictionary stands for."""
+    """Without extension types, codes and views: the values that they stand for."""
     if isinstance(array, arrow.ExtensionArray):
         return _unwrapped(array.storage)
     if types.is_dictionary(array.type):
         return array.dictionary_decode()
+    if types.is_run_end_encoded(array.type):
+        return _unwrapped(compute.run_end_decode(array))
+    if types.is_string_view(array.type):
+        return array.cast(arrow.large_string())
+    if types.is_binary_view(array.type):
+        return array.cast(arrow.large_binary())
     return array
 
 
@@ -150,20 +161,34 @@ def values_of(array: Any) -> list:
         names = [kind.field(place).name for place in range(kind.num_fields)]
         rows = zip(*map(values_of, array.flatten()), strict=True) if names else [()] * len(array)
         return _but_nulls(array, [dict(zip(names, row, strict=True)) for row in rows])
+    if types.is_list_view(kind) or types.is_large_list_view(kind):  # in any order, with gaps
+        facts = array.offsets.to_pylist(), array.sizes.to_pylist(), array.is_valid().to_pylist()
+        return [
+            _lists(array, [slice(start, start + size)])[0] if valid else None
+            for start, size, valid in zip(*facts, strict=True)
+        ]
+    parts = _parts(array)
+    return array.to_pylist() if parts is None else _but_nulls(array, _lists(array, parts))
+
+
+def _parts(array: Any) -> list[slice] | None:
+    """Where in the values of a list array each row lies; None for arrays of other types."""
+    kind = array.type
     if types.is_list(kind) or types.is_large_list(kind):
-        return _but_nulls(array, _lists(array, array.offsets.to_pylist()))
+        return [slice(*pair) for pair in pairwise(array.offsets.to_pylist())]
     if types.is_fixed_size_list(kind):
-        ends = range(array.offset, array.offset + len(array) + 1)
-        return _but_nulls(array, _lists(array, [end * kind.list_size for end in ends]))
-    return array.to_pylist()
+        size = kind.list_size
+        rows = range(array.offset, array.offset + len(array))
+        return [slice(row * size, (row + 1) * size) for row in rows]
+    return None
 
 
-def _lists(array: Any, ends: list[int]) -> list:
+def _lists(array: Any, parts: list[slice]) -> list:
     """Each row's values: as an array if they are numbers and none is missing, else as a list."""
-    first = ends[0]
-    inner = _unwrapped(array.values.slice(first, ends[-1] - first))
+    first, last = (parts[0].start, parts[-1].stop) if parts else (0, 0)
+    inner = _unwrapped(array.values.slice(first, last - first))
     plain = _plain(inner)
-    parts = [slice(start - first, end - first) for start, end in pairwise(ends)]
+    parts = [slice(part.start - first, part.stop - first) for part in parts]
     if plain is None:
         flat = values_of(inner)
         return [flat[part] for part in parts]

@@ -73,6 +73,26 @@ KINDS = {
     "codes": (pa.array(["u", None, "u"]).dictionary_encode(), ["u", None, "u"]),
     "nothing": (pa.nulls(3), [None] * 3),
 }
+NEWER = {
+    "text view": (pa.array(["a", None, "b" * 20], pa.string_view()), ["a", None, "b" * 20]),
+    "bytes view": (pa.array([b"a", None, b""], pa.binary_view()), [b"a", None, b""]),
+    "list view": (
+        pa.array([[1, 2], None, []], pa.list_view(pa.int32())),
+        [np.array([1, 2], np.int32), None, np.array([], np.int32)],
+    ),
+    "views in lists": (pa.array([["a"], [], None], pa.list_(pa.string_view())), [["a"], [], None]),
+    "run ends": (
+        pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array([5, 6])),
+        [np.int64(5), np.int64(5), np.int64(6)],
+    ),
+    "union": (
+        pa.UnionArray.from_sparse(
+            pa.array([0, 1, 0], pa.int8()), [pa.array([1, 2, 3]), pa.array(["a", "b", "c"])]
+        ),
+        [1, "b", 3],
+    ),
+}
+"""What only Arrow's own files hold."""
 
 
 def kinds(without=()):

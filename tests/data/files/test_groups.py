@@ -64,6 +64,17 @@ def test_what_columns_become(name, form, compression, tmp_path):
     assert listed(together) == listed([found[2], found[0], found[1]])
 
 
+@pytest.mark.parametrize("form", ["file", "stream"])
+@pytest.mark.parametrize("name", tables.NEWER)
+def test_what_newer_columns_become(name, form, tmp_path):
+    column, expected = tables.NEWER[name]
+    dataset = ArrowDataset(tables.write(tmp_path / "t", pa.table({"c": column}), form, 2))
+    found = [dataset[i]["c"] for i in range(3)]
+    assert all(map(tables.same, found, expected)), (found, expected)
+    together = [row["c"] for row in dataset.__getitems__([2, 0, 1])]
+    assert listed(together) == listed([found[2], found[0], found[1]])
+
+
 @pytest.mark.parametrize("budget", [1 << 30, 20_000])
 @pytest.mark.parametrize("files", [1, 3])
 @pytest.mark.parametrize("form", FORMS)
