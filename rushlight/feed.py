@@ -100,26 +100,29 @@ def gather(fields: Sequence[Any], places: np.ndarray) -> list[Tensor] | None:
 
     The CPU engine copies large batches with all its threads.
     """
-    sources = [_rows_of(field) for field in fields]
-    if None in sources:
-        return None
-    count, results = len(places), []
-    for _, _, spec in sources:
+    count, nbytes = len(places), 0
+    sources, columns, batch = [], [], []
+    for field in fields:
+        found = _rows_of(field)
+        if found is None:
+            return None
+        memory, address, spec = found
         part = spec_of((count, *spec.shape[1:]), spec.dtype)
-        results.append((Buffer(part.nbytes), part))
-    if _has_threads_for(sum(part.nbytes for _, part in results)):
+        buffer = Buffer(part.nbytes)
+        nbytes += part.nbytes
+        sources.append((memory, spec))
+        columns.append((address, spec.shape[0], part.nbytes // (count or 1), buffer.address))
+        batch.append(wrap(input_node(buffer, part)))
+    if _has_threads_for(nbytes):
         from rushlight.engines.cpu.gathering import gather_rows
 
-        columns = [
-            (address, spec.shape[0], part.nbytes // count, buffer.address)
-            for (_, address, spec), (buffer, part) in zip(sources, results, strict=True)
-        ]
         gather_rows(columns, places)
-    else:
-        for (memory, _, spec), (buffer, part) in zip(sources, results, strict=True):
-            rows = memory.stored(spec.shape, spec.dtype) if type(memory) is Buffer else memory
-            arrays.take(rows, places, buffer.stored(part.shape, part.dtype))
-    return [wrap(input_node(buffer, part)) for buffer, part in results]
+        return batch
+    for (memory, spec), tensor in zip(sources, batch, strict=True):
+        rows = memory.stored(spec.shape, spec.dtype) if type(memory) is Buffer else memory
+        node = tensor._node
+        arrays.take(rows, places, node.buffer.stored(node.spec.shape, node.spec.dtype))
+    return batch
 
 
 def _has_threads_for(nbytes: int) -> bool:

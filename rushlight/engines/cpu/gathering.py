@@ -17,7 +17,7 @@ import numpy as np
 from rushlight.engines.cpu.build import native_functions
 from rushlight.engines.cpu.pool import run_list
 
-_CHUNK_BYTES = 128 << 10
+_CHUNK_BYTES = 256 << 10
 _MOST_CHUNKS = 64
 _FETCHED_BYTES = 16 << 10
 """Of a row, at most: the rest is read in order, which the processor sees by itself."""
