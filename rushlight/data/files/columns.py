@@ -35,6 +35,10 @@ class Plain(NamedTuple):
             ]
         return rows
 
+    def has_all(self, places: np.ndarray) -> bool:
+        """Whether there is a value in all of these rows."""
+        return self.valid is None or bool(self.valid[places].all())
+
     def nbytes(self, mapped: range) -> int:
         """What it takes of memory, without what lies in a mapped file."""
         size = 0 if self.valid is None else self.valid.nbytes
@@ -55,6 +59,10 @@ class Other(NamedTuple):
             return [values_of(self.array.slice(place, 1))[0] for place in places]
         return values_of(chosen)
 
+    def has_all(self, places: np.ndarray) -> bool:
+        """No: there are no numbers to gather."""
+        return False
+
     def nbytes(self, mapped: range) -> int:
         """What it takes of memory, without what lies in a mapped file."""
         buffers = [buffer for buffer in self.array.buffers() if buffer is not None]
@@ -68,7 +76,8 @@ def plain_kind(kind: Any) -> tuple[np.dtype, tuple[int, ...]] | None:
     """The dtype and the shape of a row, for types of which a batch can be gathered."""
     if isinstance(kind, arrow.FixedShapeTensorType):
         inner = plain_kind(kind.value_type)
-        return inner and (inner[0], tuple(kind.shape))
+        order = kind.permutation or range(len(kind.shape))
+        return inner and (inner[0], tuple(kind.shape[axis] for axis in order))
     if types.is_fixed_size_list(kind):
         inner = plain_kind(kind.value_type)
         return inner and (inner[0], (kind.list_size, *inner[1]))
@@ -83,11 +92,20 @@ def column_of(array: Any) -> Column:
         array = array.combine_chunks()
         if isinstance(array, arrow.ChunkedArray):  # of no chunk, or too long for one
             array = arrow.concat_arrays(array.chunks) if array.num_chunks else array.chunk(0)
-    if isinstance(array.type, arrow.FixedShapeTensorType) and not array.null_count:
-        return Plain(array.to_numpy_ndarray(), None)
+    if isinstance(array.type, arrow.FixedShapeTensorType):
+        return _tensors(array)
     while isinstance(array, arrow.ExtensionArray):
         array = array.storage
     return _plain(array) or Other(array)  # what takes less as it is is unwrapped row by row
+
+
+def _tensors(array: Any) -> Plain:
+    plain, kind = _plain(array.storage), array.type
+    if plain is None:
+        raise ValueError(f"numbers are missing within tensors of shape {kind.shape}")
+    values = plain.values.reshape(len(array), *kind.shape)
+    axes = kind.permutation or range(len(kind.shape))
+    return Plain(values.transpose(0, *(axis + 1 for axis in axes)), plain.valid)
 
 
 def _unwrapped(array: Any) -> Any:
@@ -110,10 +128,14 @@ def _plain(array: Any) -> Plain | None:
     if types.is_fixed_size_list(kind):
         size = kind.list_size
         inner = _plain(array.values.slice(array.offset * size, len(array) * size))
-        if inner is None or inner.valid is not None or types.is_temporal(kind.value_type):
+        if inner is None or types.is_temporal(kind.value_type):
             return None
-        values = inner.values.reshape(len(array), size, *inner.values.shape[1:])
-        return Plain(values, _valid(array))
+        valid = _valid(array)
+        if inner.valid is not None:  # then only in rows where there is no list
+            whole = inner.valid.reshape(len(array), size).all(axis=1)
+            if not (whole if valid is None else whole | ~valid).all():
+                return None
+        return Plain(inner.values.reshape(len(array), size, *inner.values.shape[1:]), valid)
     if types.is_boolean(kind):
         return Plain(_bits(array), _valid(array))
     if types.is_integer(kind) or types.is_floating(kind):

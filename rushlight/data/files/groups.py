@@ -122,7 +122,7 @@ class GroupDataset(RowDataset):
         }
         for _, columns, within, chosen in self._by_group(places):
             for name, column in columns.items():
-                if column.valid is not None and not column.valid[within].all():
+                if not column.has_all(within):
                     return None  # collating says where a value is missing
                 made[name][0][chosen] = column.values[within]
         return {name: tensor for name, (_, tensor) in made.items()}

@@ -122,12 +122,34 @@ def test_a_missing_number_is_named_when_it_is_collated(form, tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_tensor_is_a_column(form, tmp_path):
-    array = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
-    column = pa.FixedShapeTensorArray.from_numpy_ndarray(array)
-    dataset = opened(tmp_path, pa.table({"image": column}), form)
-    np.testing.assert_array_equal(dataset[2]["image"], array[2])
-    np.testing.assert_array_equal(dataset.__getbatch__([3, 1])["image"], array[[3, 1]])
+def test_a_number_missing_in_a_list_of_fixed_size(form, tmp_path):
+    column = pa.array([[1.0, 2.0], [3.0, None], None, [5.0, 6.0]], pa.list_(pa.float64(), 2))
+    dataset = opened(tmp_path, pa.table({"x": column}), form)
+    assert dataset.__getbatch__([0, 1]) is None
+    assert [listed(dataset[i]["x"]) for i in range(4)] == [[1, 2], [3, None], None, [5, 6]]
+    for row in (1, 2):
+        with pytest.raises(TypeError, match=r'found .* in sample\["x"\] of sample 1'):
+            list(DataLoader(dataset, 2, sampler=[0, row]))
+
+
+@pytest.mark.parametrize("order", [None, [1, 0], [0, 1]])
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tensor_is_a_column(form, missing, order, tmp_path):
+    values = pa.array(np.arange(24, dtype=np.float32))
+    storage = pa.FixedSizeListArray.from_arrays(values, 6)
+    kind = pa.fixed_shape_tensor(pa.float32(), (2, 3), permutation=order)
+    array = pa.ExtensionArray.from_storage(kind, storage)
+    expected = array.to_numpy_ndarray()
+    if missing:
+        mask = pa.array([False, False, True, False])
+        storage = pa.FixedSizeListArray.from_arrays(values, 6, mask=mask)
+        array = pa.ExtensionArray.from_storage(kind, storage)
+    dataset = opened(tmp_path, pa.table({"image": array}), form)
+    np.testing.assert_array_equal(dataset[3]["image"], expected[3])
+    np.testing.assert_array_equal(dataset.__getbatch__([3, 1])["image"], expected[[3, 1]])
+    assert (dataset[2]["image"] is None) is missing
+    assert (dataset.__getbatch__([2]) is None) is missing
 
 
 # ------------------------------------------------------------------------------------ orders
