@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rushlight.data import ArrowDataset, ParquetDataset
+
 COUNT = 100
 
 
@@ -98,6 +100,27 @@ NEWER = {
 def kinds(without=()):
     names = [name for name in KINDS if name not in without]
     return pa.table({name: KINDS[name][0] for name in names})
+
+
+SUFFIX = {"parquet": "parquet", "file": "arrow", "stream": "arrow"}
+
+
+def opened(folder, table, form, files=1, compression=None, **options):
+    """A dataset of a table that is written to several files."""
+    size = -(-table.num_rows // files)
+    for i in range(files):
+        path = folder / f"{i}.{SUFFIX[form]}"
+        write(path, table.slice(i * size, size), form, compression=compression)
+    kind = ParquetDataset if form == "parquet" else ArrowDataset
+    return kind(folder, **options)
+
+
+def listed(batch):
+    if isinstance(batch, dict):
+        return {name: listed(part) for name, part in batch.items()}
+    if isinstance(batch, list | tuple):
+        return [listed(part) for part in batch]
+    return batch.tolist() if hasattr(batch, "tolist") else batch
 
 
 def same(found, expected):
