@@ -11,7 +11,7 @@ from typing import Any
 
 from rushlight.data.optional import needed
 
-MOST_NAMES = 1_000_000
+MOST_NAMES = 100_000
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 _WILD = re.compile(r"[*?\[]")
 
@@ -20,7 +20,7 @@ def shard_urls(urls: str | os.PathLike | Iterable, options: dict | None = None) 
     """All shards that are meant, in order: `name-{000..147}.tar`, `{a,b}.tar`, `*.tar`, or a list.
 
     Nothing that a glob fits is a FileNotFoundError; no shard at all, braces that do not close, or
-    more than a million names a ValueError.
+    more than 100,000 names a ValueError.
 
     >>> shard_urls("train-{08..11}.tar")
     ['train-08.tar', 'train-09.tar', 'train-10.tar', 'train-11.tar']

@@ -44,8 +44,8 @@ def test_globs_of_other_file_systems():
 BAD = [
     ([], ValueError, "the list of names is empty"),
     ("a-{0..3.tar", ValueError, "the brace at position 2 of 'a-{0..3.tar' is never closed"),
-    ("a-{0..99999999999}.tar", ValueError, "more than 1000000 names"),
-    ("{0..9}" * 12, ValueError, "more than 1000000 names"),
+    ("a-{0..99999999999}.tar", ValueError, "more than 100000 names"),
+    ("{0..9}" * 12, ValueError, "more than 100000 names"),
     ("/nowhere/*.tar", FileNotFoundError, "no shard fits"),
     ("pipe:curl http://x", ValueError, "would run a command"),
 ]
