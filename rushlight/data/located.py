@@ -48,6 +48,8 @@ def describe_turn(fetch: Any, index: Any, dataset: Any) -> str:
         case (("lane", number, _), *_):
             count = fetch.lanes[number].count
             return f"{describe('reading', count, dataset)} (lane {number})"
+        case (("sample", number, sample, _), *_):
+            return f"{describe('reading', sample, dataset)} (lane {number})"
         case (("read", _) | "start", *_) | ():
             return describe("reading", index, dataset)
         case (sample, *_):

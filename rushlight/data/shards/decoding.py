@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.data import arrays
+from rushlight.data.metering import stage
 from rushlight.data.optional import needed
 
 Decode = Callable[[bytes], Any]
@@ -131,6 +132,10 @@ class Decoder:
 
     def __call__(self, sample: dict[str, Any]) -> dict[str, Any]:
         """The sample with its fields decoded; an error names the field."""
+        with stage("decode"):
+            return self._decoded(sample)
+
+    def _decoded(self, sample: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for field, data in sample.items():
             decode = self.table.get(field) or self.table.get(field.rpartition(".")[2])

@@ -171,7 +171,11 @@ class ProcessCrew(Crew):
 
     def _make_ring(self, size: int) -> None:
         slot_bytes = -(-int(size * _ROOM) // 4096) * 4096
-        self.ring = Ring(self._ring_file, slot_bytes, self._slots)
+        try:
+            self.ring = Ring(self._ring_file, slot_bytes, self._slots)
+        except BaseException:
+            self.close()
+            raise
         for member in self._members:
             member.send(("ring", slot_bytes))
 

@@ -238,6 +238,15 @@ def test_arrays_of_a_dataset_are_each_workers_own_to_write():
     assert dataset.rows[0, 0] == 0
 
 
+def test_too_little_memory_for_the_ring_is_told(monkeypatch):
+    passing = iter(DataLoader(d.Rows(), num_workers=1, worker_type="process"))
+    monkeypatch.setattr(memory, "available", lambda: 300)
+    with pytest.raises(SharedMemoryError, match=r"need \d+ bytes.*may use 300 more"):
+        next(passing)
+    with pytest.raises(RuntimeError, match="have ended: begin a new pass"):
+        next(passing)
+
+
 def test_too_little_memory_is_told(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 300)
     words = r"need 512 bytes of shared memory, but this process may use 300 more.*--memory"
