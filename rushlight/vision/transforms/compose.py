@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from rushlight.data.metering import stage
 from rushlight.data.randomness import sample_generator
 from rushlight.vision.transforms.base import Transform, happens, permutation
+from rushlight.vision.transforms.conversion import to_normalized_tensor
+from rushlight.vision.transforms.tensors import Normalize, ToTensor
 
 
 def _lines(transforms: Sequence[Any]) -> str:
@@ -30,12 +32,28 @@ class Compose:
     def __call__(self, img: Any) -> Any:
         """Apply them all, in order."""
         with stage("transform"):
-            for transform in self.transforms:
-                img = transform(img)
+            steps = iter(self.transforms)
+            for transform in steps:
+                if type(transform) is ToTensor:
+                    img = _as_tensor(img, transform, steps)
+                else:
+                    img = transform(img)
         return img
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({_lines(self.transforms)}\n)"
+
+
+def _as_tensor(img: Any, transform: ToTensor, steps: Iterator) -> Any:
+    """What ToTensor and the step after it make; Normalize works on the fresh tensor."""
+    following = next(steps, None)
+    if following is None:
+        return transform(img)
+    if type(following) is Normalize:
+        return to_normalized_tensor(img, following.mean, following.std)
+    if type(following) is ToTensor:
+        return _as_tensor(transform(img), following, steps)
+    return following(transform(img))
 
 
 class Lambda:

@@ -20,8 +20,8 @@ def to_tensor(pic: Any) -> Any:
     """A tensor of shape (channels, height, width) of a Pillow image or an array.
 
     The array has the shape (height, width) or (height, width, channels).  uint8 values become
-    float32 from 0 to 1; others keep their dtype and value.  TypeError for
-    anything else, ValueError for an array of another rank.
+    float32 from 0 to 1; others keep their dtype and value.  TypeError for anything else,
+    ValueError for an array of another rank.
 
     >>> tuple(to_tensor(np.full((2, 3), 255, np.uint8)).shape)
     (1, 2, 3)
@@ -30,7 +30,7 @@ def to_tensor(pic: Any) -> Any:
         if not is_pillow(pic):
             raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
         if pic.mode in _RAW:
-            return _by_channel(pic)
+            return _by_channel(pic)[1]
     pixels = pic if isinstance(pic, np.ndarray) else planes.pixels_of(pic)
     if pixels.ndim not in (2, 3):
         raise ValueError(f"pic should be 2/3 dimensional. Got {pixels.ndim} dimensions.")
@@ -41,7 +41,20 @@ def to_tensor(pic: Any) -> Any:
     return arrays.from_array(np.divide(channels_first, _WHITE, order="C"), owned=True)
 
 
-def _by_channel(image: Any) -> Any:
+def to_normalized_tensor(pic: Any, mean: Sequence[float], std: Sequence[float]) -> Any:
+    """`normalize(to_tensor(pic), mean, std)`, the same bits without a second tensor.
+
+    >>> to_normalized_tensor(np.full((1, 2), 255, np.uint8), [0.5], [0.25]).tolist()
+    [[[2.0, 2.0]]]
+    """
+    if not is_pillow(pic) or pic.mode not in _RAW:
+        return normalize(to_tensor(pic), mean, std)
+    values, tensor = _by_channel(pic)
+    planes.normalize(values, planes.numbers(mean), planes.numbers(std), values)
+    return tensor
+
+
+def _by_channel(image: Any) -> tuple[np.ndarray, Any]:
     """Pillow gives single channels sooner than NumPy takes them out of its pixels."""
     width, height = image.size
     modes = _RAW[image.mode]
@@ -49,7 +62,7 @@ def _by_channel(image: Any) -> Any:
     for row, mode in zip(values.reshape(len(modes), -1), modes, strict=True):
         row[:] = np.frombuffer(image.tobytes("raw", mode), np.uint8)
         row /= _WHITE
-    return tensor
+    return values, tensor
 
 
 def pil_to_tensor(pic: Any) -> Any:

@@ -74,6 +74,29 @@ def test_every_mode_of_pillow(mode):
         assert again.tobytes() == picture.tobytes()
 
 
+STEPS = {
+    "together": [ToTensor(), Normalize((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))],
+    "twice": [ToTensor(), Normalize([0.5], [3]), Normalize([0.1], [0.3])],
+    "apart": [ToTensor(), Lambda(lambda x: x * 2), Normalize([0.5], [0.3])],
+    "first": [Lambda(lambda x: x), ToTensor()],
+    "in place": [ToTensor(), Normalize([0.5], [0.3], inplace=True), Lambda(lambda x: x + 1)],
+    "grey": [lambda x: x.convert("L"), ToTensor(), Normalize(0.5, 0.3)],
+}
+
+
+@pytest.mark.parametrize("kind", ["pillow", "array"])
+@pytest.mark.parametrize("name", STEPS)
+def test_composed_steps_give_the_bits_of_single_ones(name, kind):
+    pillow = pytest.importorskip("PIL.Image")
+    numbers = np.random.default_rng(0).integers(0, 256, (16, 48, 3)).astype(np.uint8)
+    picture = image = pillow.fromarray(numbers) if kind == "pillow" or name == "grey" else numbers
+    for step in STEPS[name]:
+        image = step(image)
+    assert np.array_equal(Compose(STEPS[name])(picture), image)
+    with pytest.raises(ValueError, match="zero"):
+        Compose([ToTensor(), Normalize(0, 0)])(picture)
+
+
 # Values, dtype of the image and of the result, and what torchvision 0.28 gives.
 CONVERSIONS = [
     ([0, 128, 255], "uint8", "float32", [0, np.float32(128) / np.float32(255), 1]),

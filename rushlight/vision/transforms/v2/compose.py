@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rushlight.data.metering import stage
 from rushlight.data.randomness import sample_generator
 from rushlight.vision.transforms import compose
 from rushlight.vision.transforms.base import happens, permutation
@@ -46,7 +47,8 @@ class Compose(_Together):
 
     def forward(self, *inputs: Any) -> Any:
         """Apply them all, in order."""
-        return self._done(range(len(self.transforms)), inputs)
+        with stage("transform"):
+            return self._done(range(len(self.transforms)), inputs)
 
 
 class RandomApply(_Together):
