@@ -30,7 +30,7 @@ def to_tensor(pic: Any) -> Any:
         if not is_pillow(pic):
             raise TypeError(f"pic should be PIL Image or ndarray. Got {type(pic)}")
         if pic.mode in _RAW:
-            return _by_channel(pic)[1]
+            return _by_channel(pic)
     pixels = pic if isinstance(pic, np.ndarray) else planes.pixels_of(pic)
     if pixels.ndim not in (2, 3):
         raise ValueError(f"pic should be 2/3 dimensional. Got {pixels.ndim} dimensions.")
@@ -49,20 +49,26 @@ def to_normalized_tensor(pic: Any, mean: Sequence[float], std: Sequence[float]) 
     """
     if not is_pillow(pic) or pic.mode not in _RAW:
         return normalize(to_tensor(pic), mean, std)
-    values, tensor = _by_channel(pic)
-    planes.normalize(values, planes.numbers(mean), planes.numbers(std), values)
-    return tensor
+    settings = planes.numbers(mean), planes.numbers(std)
+    channels = len(_RAW[pic.mode])
+    return _by_channel(pic, planes.columns(*settings, channels, np.dtype(np.float32)))
 
 
-def _by_channel(image: Any) -> tuple[np.ndarray, Any]:
-    """Pillow gives single channels sooner than NumPy takes them out of its pixels."""
+def _by_channel(image: Any, settings: tuple[np.ndarray, np.ndarray] | None = None) -> Any:
+    """Pillow gives single channels sooner than NumPy takes them out of its pixels.
+
+    All is done to a channel while it is in the processor's cache.
+    """
     width, height = image.size
     modes = _RAW[image.mode]
     values, tensor = arrays.empty((len(modes), height, width), np.float32)
-    for row, mode in zip(values.reshape(len(modes), -1), modes, strict=True):
+    for place, (row, mode) in enumerate(zip(values.reshape(len(modes), -1), modes, strict=True)):
         row[:] = np.frombuffer(image.tobytes("raw", mode), np.uint8)
         row /= _WHITE
-    return values, tensor
+        if settings is not None:
+            row -= settings[0][place]
+            row /= settings[1][place]
+    return tensor
 
 
 def pil_to_tensor(pic: Any) -> Any:

@@ -99,20 +99,7 @@ def erase(planes: np.ndarray, i: int, j: int, h: int, w: int, v: Any) -> np.ndar
 
 def normalize(planes: np.ndarray, mean: Any, std: Any, out: np.ndarray) -> np.ndarray:
     """(planes - mean) / std, channel by channel, into `out`."""
-    mean, std = (_for_rows(values, planes.dtype) for values in (mean, std))
-    if (std == 0).any():
-        raise ValueError(
-            f"std evaluated to zero after conversion to {planes.dtype}, "
-            "leading to division by zero."
-        )
-    channels = planes.shape[-3]
-    for count in (mean.size, std.size):
-        if count not in (1, channels):
-            raise RuntimeError(
-                f"The size of tensor a ({channels}) must match the size of tensor b ({count}) at "
-                f"non-singleton dimension 0\nExpected: a mean and a std for each of {channels} "
-                f"channels, or one for all.\nActual: {count}. In normalize."
-            )
+    mean, std = columns(mean, std, planes.shape[-3], planes.dtype)
     flat = planes.reshape(*planes.shape[:-2], -1)
     result = out.reshape(*out.shape[:-2], -1)
     np.subtract(flat, mean, out=result)
@@ -120,9 +107,21 @@ def normalize(planes: np.ndarray, mean: Any, std: Any, out: np.ndarray) -> np.nd
     return out
 
 
-def _for_rows(values: Any, dtype: np.dtype) -> np.ndarray:
-    values = np.asarray(values, dtype)
-    return values[:, None] if values.ndim == 1 else values
+def columns(mean: Any, std: Any, channels: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel, checked, of shape (channels, 1)."""
+    mean, std = (np.asarray(values, dtype).reshape(-1, 1) for values in (mean, std))
+    if not std.all():
+        raise ValueError(
+            f"std evaluated to zero after conversion to {dtype}, leading to division by zero."
+        )
+    for count in (len(mean), len(std)):
+        if count not in (1, channels):
+            raise RuntimeError(
+                f"The size of tensor a ({channels}) must match the size of tensor b ({count}) at "
+                f"non-singleton dimension 0\nExpected: a mean and a std for each of {channels} "
+                f"channels, or one for all.\nActual: {count}. In normalize."
+            )
+    return np.broadcast_to(mean, (channels, 1)), np.broadcast_to(std, (channels, 1))
 
 
 # -------------------------------------------------------------------------------------- from Pillow
