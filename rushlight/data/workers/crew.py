@@ -83,9 +83,13 @@ class Outcome:
 
     def result(self) -> Any:
         """The batch; or the error is raised."""
-        if self.error is not None:
-            raise self.error
-        return self.batch
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+            return self.batch
+        finally:
+            del error  # its traceback holds this frame
 
 
 @dataclass(frozen=True)

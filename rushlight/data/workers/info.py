@@ -11,7 +11,7 @@ from typing import Any
 class WorkerInfo:
     """A worker: its number `id` of `num_workers`, its `seed`, and its copy of the dataset.
 
-    Worker threads share one dataset.
+    The copy of a worker thread has attributes of its own, but the objects in them are shared.
     """
 
     id: int

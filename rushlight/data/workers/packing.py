@@ -112,7 +112,15 @@ def why_not(value: Any, name: str = "dataset") -> str:
             if any(True for _ in _parts(inner)):
                 return why_not(inner, name + part)
             return f"{name}{part} ({type(inner).__name__}): {error}"
-    return f"{name} ({type(value).__name__})"
+    return f"{name} ({type(value).__name__}){_reason(value)}"
+
+
+def _reason(value: Any) -> str:
+    try:
+        pack(value)
+    except Exception as error:  # whatever a user's __reduce__ raises
+        return f": {error}"
+    return ""
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:

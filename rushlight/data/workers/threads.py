@@ -1,8 +1,7 @@
-"""Workers that are threads: nothing is copied, and reading shares the interpreter's lock."""
+"""Workers that are threads: no data is copied, and reading shares the interpreter's lock."""
 
 from __future__ import annotations
 
-import copy
 import queue
 import sys
 import threading
@@ -15,6 +14,7 @@ from rushlight.data.located import lines_of
 from rushlight.data.metering import Meter
 from rushlight.data.workers.crew import Crew, Job, Member, Outcome, Pass, Task, note_of
 from rushlight.data.workers.info import WorkerInfo, set_worker_info
+from rushlight.data.workers.own import own_dataset
 from rushlight.data.workers.reader import Reader
 
 
@@ -27,11 +27,12 @@ class ThreadCrew(Crew):
         self._orders: list[queue.SimpleQueue] = [queue.SimpleQueue() for _ in range(size)]
         self._pass = -1
         self._readers: list[Reader | None] = [None] * size
-        self._threads = [self._start(number) for number in range(size)]
+        jobs = [replace(job, dataset=own_dataset(job.dataset)) for _ in range(size)]
+        self._threads = [self._start(number, own) for number, own in enumerate(jobs)]
         self._finish = weakref.finalize(self, _end, self._orders)
 
-    def _start(self, number: int) -> threading.Thread:
-        given: tuple = (self.job, number, self.size, self.seed, self._orders[number], self._done)
+    def _start(self, number: int, job: Job) -> threading.Thread:
+        given: tuple = (job, number, self.size, self.seed, self._orders[number], self._done)
         given += (self._readers,)
         thread = threading.Thread(target=_work, args=given, daemon=True, name=f"loader-{number}")
         thread.start()
@@ -50,11 +51,16 @@ class ThreadCrew(Crew):
 
     def receive(self, timeout: float | None) -> list[Outcome]:
         """The next outcome of this pass."""
+        if self.is_closed:
+            raise RuntimeError("the worker threads of this pass have ended: begin a new pass")
         while True:
             try:
                 number, outcome = self._done.get(timeout=timeout)
             except queue.Empty:
                 return []
+            if number is None:  # a worker could not begin
+                self.close()
+                outcome.result()
             if number == self._pass:
                 return [outcome]
 
@@ -93,16 +99,14 @@ def _drain(orders: queue.SimpleQueue) -> None:
 
 
 def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any, desk: list) -> None:
-    if hasattr(job.dataset, "load_state_dict"):  # where it stands is each worker's own
-        job = replace(job, dataset=copy.deepcopy(job.dataset))
     set_worker_info(WorkerInfo(number, size, seed + number, job.dataset))
-    broken: BaseException | None = None
     if job.worker_init_fn is not None:
         try:
             job.worker_init_fn(number)
         except BaseException as error:
             error.add_note(f"in worker_init_fn {note_of(number, size, 'thread')}")
-            broken = error
+            done.put((None, Outcome(-1, number, error=error)))
+            return
     reader = desk[number] = Reader(job, number, time.thread_time)
     current = -1
     while (order := orders.get()) is not None:
@@ -110,12 +114,11 @@ def _work(job: Job, number: int, size: int, seed: int, orders: Any, done: Any, d
             current = order.number
             reader.begin(order)
             continue
-        outcome = Outcome(order.number, number, error=broken)
-        if broken is None:
-            try:
-                outcome = reader.read(order)
-            except BaseException as error:  # the loop raises it, also a SystemExit
-                error.add_note(note_of(number, size, "thread"))
-                outcome.error = error
+        try:
+            outcome = reader.read(order)
+        except BaseException as error:  # the loop raises it, also a SystemExit
+            error.add_note(note_of(number, size, "thread"))
+            outcome = Outcome(order.number, number, error=error)
         done.put((current, outcome))
+        del outcome  # an error in it holds the loop, which holds this thread
         reader.rest()
