@@ -47,7 +47,7 @@ class Opened(Dataset):
 
     def __getitem__(self, index):
         if self.file is None:
-            self.file = open(self.path, "rb")
+            self.file = open(self.path, "rb")  # noqa: SIM115  (it stays open)
         self.file.seek(index * 8)
         time.sleep(0)  # let the other thread move the place, if it can
         return int.from_bytes(self.file.read(8), "little")
@@ -118,7 +118,9 @@ def test_objects_in_attributes_are_shared():
 
     data = Kept()
     mine = own_dataset(data)
-    assert mine is not data and mine.rows is data.rows and mine.inner is data.inner
+    assert mine is not data
+    assert mine.rows is data.rows
+    assert mine.inner is data.inner
     assert own_dataset(data.inner) is data.inner
     assert own_dataset(rows := [1, 2]) is rows
 
