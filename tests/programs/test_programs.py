@@ -83,6 +83,14 @@ WORDS = {
         "missing True",
         "backend PIL False",
     ],
+    "augment": [
+        "    Resize(size=36, interpolation=bilinear, max_size=None, antialias=True)",
+        "views 2 (4, 3, 32, 32) True",
+        "tensor([0.0392, 0.7843, 0.1176]) rushlight.uint8",
+        "[30, 40] (0, 157, 3)",
+        "Size([10, 3, 16, 16])",
+        "loss falls True accuracy 1.0",
+    ],
     "hooks": ["['cl1', 'fc']", "tensor(True)", "norm True", "removed True", "global 4"],
 }
 
