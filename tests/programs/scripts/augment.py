@@ -10,17 +10,19 @@ from torchvision.transforms import InterpolationMode, v2
 torchvision.disable_beta_transforms_warning()
 torch.manual_seed(0)
 mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-train_tf = T.Compose([
-    T.RandomResizedCrop(32, scale=(0.6, 1.0), interpolation=InterpolationMode.BICUBIC),
-    T.RandomHorizontalFlip(),
-    T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-    T.RandomGrayscale(p=0.2),
-    T.RandomApply([T.GaussianBlur(kernel_size=5, sigma=(0.1, 2.0))], p=0.5),
-    T.RandAugment(num_ops=2, magnitude=9),
-    T.ToTensor(),
-    T.Normalize(mean, std),
-    T.RandomErasing(p=0.25),
-])
+train_tf = T.Compose(
+    [
+        T.RandomResizedCrop(32, scale=(0.6, 1.0), interpolation=InterpolationMode.BICUBIC),
+        T.RandomHorizontalFlip(),
+        T.RandomApply([T.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
+        T.RandomGrayscale(p=0.2),
+        T.RandomApply([T.GaussianBlur(kernel_size=5, sigma=(0.1, 2.0))], p=0.5),
+        T.RandAugment(num_ops=2, magnitude=9),
+        T.ToTensor(),
+        T.Normalize(mean, std),
+        T.RandomErasing(p=0.25),
+    ]
+)
 test_tf = T.Compose([T.Resize(36), T.CenterCrop(32), T.ToTensor(), T.Normalize(mean=mean, std=std)])
 print(test_tf)
 
@@ -70,13 +72,21 @@ print("views", len(views), tuple(views[0].shape), bool((views[0] != views[1]).an
 
 img = Image.new("RGB", (40, 30), (10, 200, 30))
 print(TF.to_tensor(img).mean(dim=(1, 2)), TF.pil_to_tensor(img).dtype)
-print(TF.get_image_size(TF.rotate(img, 90, expand=True)), TF.adjust_gamma(img, 2.0).getpixel((0, 0)))
+print(
+    TF.get_image_size(TF.rotate(img, 90, expand=True)), TF.adjust_gamma(img, 2.0).getpixel((0, 0))
+)
 boxes = TF.ten_crop(img, (16, 16))
 print(torch.stack([T.ToTensor()(crop) for crop in boxes]).shape)
 
 mix = v2.RandomChoice([v2.CutMix(num_classes=2), v2.MixUp(alpha=0.2, num_classes=2)])
-prepare = v2.Compose([v2.ToImage(), v2.Resize((32, 32), antialias=True),
-                      v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+prepare = v2.Compose(
+    [
+        v2.ToImage(),
+        v2.Resize((32, 32), antialias=True),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize(mean, std),
+    ]
+)
 model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2))
 opt = torch.optim.SGD(model.parameters(), lr=1e-3)
 losses = []
@@ -90,6 +100,11 @@ for epoch in range(4):
         losses.append(loss.item())
 test = DataLoader(Squares(20, test_tf), batch_size=20)
 x, y = next(iter(test))
-print("loss falls", losses[-1] < losses[0], "accuracy", (model(x).argmax(1) == y).float().mean().item())
+print(
+    "loss falls",
+    losses[-1] < losses[0],
+    "accuracy",
+    (model(x).argmax(1) == y).float().mean().item(),
+)
 T.ToPILImage()(x[0].clamp(0, 1)).save("first.png")
 print("done")
