@@ -142,6 +142,7 @@ class AheadPass:
 
     def abandon(self) -> None:
         """Nobody draws any more; what the pass says of itself stays."""
+        self._finished.clear()
         if not self._persistent:
             self.crew.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import threading
 import time
@@ -121,3 +122,5 @@ class _Watcher:
 
 
 _watcher = _Watcher()
+if hasattr(os, "register_at_fork"):  # a forked process has neither the thread nor its locks
+    os.register_at_fork(after_in_child=_watcher.__init__)  # type: ignore[misc]

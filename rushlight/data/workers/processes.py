@@ -237,6 +237,9 @@ class ProcessCrew(Crew):
         """End all processes; what they share is freed."""
         self._weigh()
         self._finish()
+        self._parcel = ()
+        if self.ring is not None:
+            self.ring.close()
 
 
 def _default_context() -> Any:

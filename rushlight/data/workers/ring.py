@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import weakref
 from typing import Any
 
@@ -16,7 +17,7 @@ class Ring:
     def __init__(self, file: SharedFile, slot_bytes: int, count: int):
         file.grow(slot_bytes * count)
         self.slot_bytes, self.count = slot_bytes, count
-        self.memory = file.map()
+        self.memory: mmap.mmap | None = file.map()
         self.leased = self.refused = self.outgrown = 0
         """How many batches came through it, had no free slot, were larger than a slot."""
         self._free = list(range(count))
@@ -26,6 +27,10 @@ class Ring:
     def in_use(self) -> int:
         """How many slots are filled, or being filled."""
         return self.count - len(self._free)
+
+    def close(self) -> None:
+        """Only batches hold the memory from now on."""
+        self.memory = None
 
     def take(self) -> int | None:
         """A free slot for a worker to fill; None if all are in use."""
@@ -40,6 +45,7 @@ class Ring:
 
     def lease(self, slot: int, places: list[tuple[int, int]]) -> list[np.ndarray]:
         """The buffers in a slot; it is free when the last array over them is gone."""
+        assert self.memory is not None
         start = slot * self.slot_bytes
         whole = np.frombuffer(self.memory, np.uint8, self.slot_bytes, start)
         self.leased += 1

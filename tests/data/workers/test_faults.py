@@ -130,6 +130,7 @@ def test_an_exit_in_a_thread_is_an_exit():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_loop_that_is_left_ends_its_workers(kind):
+    before = set(_worker_threads())
     loader = DataLoader(Steady(), 4, num_workers=2, worker_type=kind)
     for number, _ in enumerate(loader):
         if number == 3:
@@ -137,12 +138,41 @@ def test_a_loop_that_is_left_ends_its_workers(kind):
     gc.collect()
     assert not multiprocessing.active_children()
     deadline = time.monotonic() + LONG
-    while time.monotonic() < deadline and _worker_threads():
+    while time.monotonic() < deadline and set(_worker_threads()) - before:
         time.sleep(0.01)
-    assert not _worker_threads()
+    assert not set(_worker_threads()) - before
     assert loader.state_dict()["batch"] == 4
     assert loader.stats().batches == 4
     assert sum(len(batch) for batch in loader) == 240
+
+
+@pytest.mark.parametrize("option", ["dataset", "worker_init_fn"])
+def test_a_pass_that_has_failed_keeps_no_threads(option):
+    """Its error leads to the loop, and from there to the workers."""
+    dataset = d.Faulty(d.raise_value_error) if option == "dataset" else d.Rows()
+    options = {} if option == "dataset" else {option: d.break_worker}
+    before = set(_worker_threads())
+    passing = iter(DataLoader(dataset, 12, num_workers=2, **options))
+    with pytest.raises((ValueError, KeyError)):
+        next(passing)
+    started = set(_worker_threads()) - before
+    assert started
+    del passing
+    deadline = time.monotonic() + LONG
+    while time.monotonic() < deadline and started & set(_worker_threads()):
+        gc.collect()
+        time.sleep(0.01)
+    assert not started & set(_worker_threads())
+
+
+def test_what_is_left_of_a_pass_holds_no_batches():
+    loader = DataLoader(Steady(), 4, num_workers=2, worker_type="process")
+    kept = [batch for _, batch in zip(range(4), loader, strict=False)]
+    ring = loader._latest.crew.ring
+    assert ring.memory is None
+    assert not loader._latest._finished
+    assert [batch[:, 0].tolist() for batch in kept] == np.arange(16).reshape(4, 4).tolist()
+    assert loader.stats().ring.nbytes == ring.slot_bytes * 6
 
 
 def _worker_threads():
