@@ -43,7 +43,8 @@ class AheadPass:
         if isinstance(loader.dataset, LanedDataset):
             self._turns = Turns(loader.dataset.lane_count(), crew.size, resumed or {})
             self._states = [resumed or {}] * crew.size
-        crew.begin(self._opened(loader._next_pass(), resumed))
+        self._number = loader._next_pass()
+        crew.begin(self._opened(self._number, resumed))
         turn = (resumed or {}).get("turn", state.position) % crew.size
         for i in range(crew.size * loader.prefetch_factor):
             self._give((turn + i) % crew.size)
@@ -77,6 +78,11 @@ class AheadPass:
         """The next batch."""
         arrays.batch_drawn()
         asked = clock()
+        if self._awaited and self.crew.serving != self._number:
+            raise RuntimeError(
+                "persistent workers have begun a newer pass over this DataLoader, which ended this "
+                "one; passes go on beside each other without persistent_workers=True"
+            )
         try:
             outcome = self._next_outcome()
         except KeyboardInterrupt:

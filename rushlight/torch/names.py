@@ -217,6 +217,8 @@ _ELSEWHERE = {f"torch.nn.modules.{name}": "rushlight.nn" for name in _LAYERS}
 _ELSEWHERE |= {
     f"torch.utils.data.{name}": "rushlight.data" for name in ("dataloader", "dataset", "sampler")
 }
+_ELSEWHERE["torch.utils.data._utils"] = "rushlight.data"
+_ELSEWHERE["torch.utils.data._utils.collate"] = "rushlight.data"  # older programs go there
 _ELSEWHERE["torchvision.transforms.transforms"] = "rushlight.vision.transforms"
 
 

@@ -102,6 +102,7 @@ STATEMENTS = [
     "from torch.distributed import init_process_group, destroy_process_group",
     "import torch.utils.data.distributed as d; d.DistributedSampler",
     "from torch.utils.data.dataloader import DataLoader, default_collate",
+    "from torch.utils.data._utils.collate import default_collate",
     "from torch.nn.modules.utils import _pair; assert _pair(2) == (2, 2) == _pair([2, 2])",
     "from torch.nn.modules.conv import Conv2d; from torch.nn.modules.module import Module",
     "import torch.multiprocessing as mp; mp.set_sharing_strategy('file_system')",

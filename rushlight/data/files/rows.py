@@ -78,6 +78,8 @@ class _Once:
 
 def checked_index(index: Any, length: int) -> int:
     """The index from the start; IndexError where there is none, TypeError if it is no integer."""
+    if isinstance(index, slice) or not hasattr(index, "__index__"):
+        raise TypeError(f"an index should be an integer, but got {index!r}; read several by Subset")
     try:
         return range(length)[index]
     except IndexError:

@@ -105,6 +105,8 @@ class Crew(ABC):
     """Workers that read one dataset, pass after pass."""
 
     size: int
+    serving: int = -1
+    """The number of the pass that was begun last."""
     ring: Ring | None = None
     """Where batches of processes lie."""
     _finish: weakref.finalize

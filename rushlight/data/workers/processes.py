@@ -92,7 +92,7 @@ class ProcessCrew(Crew):
     # --------------------------------------------------------------------------------- telling
     def begin(self, new: Pass) -> None:
         """What workers still read for an older pass is dropped when it comes."""
-        self._pass = new
+        self._pass, self.serving = new, new.number
         for member in self._members:
             member.state, member.spent = {}, None
             member.send(("pass", new))

@@ -40,7 +40,7 @@ class ThreadCrew(Crew):
 
     def begin(self, new: Pass) -> None:
         """Threads that still read for an older pass finish their batch, and drop the rest."""
-        self._pass = new.number
+        self._pass = self.serving = new.number
         for orders in self._orders:
             _drain(orders)
             orders.put(new)

@@ -169,3 +169,10 @@ def test_wrong_calls(tmp_path):
             NumpyDataset(path)[index]
     with pytest.raises(IndexError, match="index 9 is out of range"):
         list(DataLoader(NumpyDataset(path), sampler=[0, 9], batch_size=2))
+
+
+@pytest.mark.parametrize("index", [slice(0, 2), [0, 1], 1.0])
+def test_an_index_is_an_integer(index, tmp_path):
+    np.save(tmp_path / "x.npy", np.arange(3))
+    with pytest.raises(TypeError, match="an index should be an integer, but got"):
+        NumpyDataset(tmp_path / "x.npy")[index]

@@ -99,6 +99,22 @@ def test_a_new_pass_drops_what_is_left_of_the_old(kind, seeds):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_older_pass_of_persistent_workers_has_ended(kind):
+    """It must not wait for what was dropped, nor put its batches into the newer pass."""
+    options = {"num_workers": 2, "worker_type": kind, "persistent_workers": True}
+    loader = DataLoader(d.Rows(), 4, **options)
+    older = iter(loader)
+    next(older)
+    newer = iter(loader)
+    found = [listed(next(newer))]
+    with pytest.raises(RuntimeError, match="have begun a newer pass"):
+        next(older)
+    found += [listed(batch) for batch in newer]
+    assert found == loaded(d.Rows(), batch_size=4)
+    del loader, older, newer
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_batches_may_be_kept(kind):
     found = list(DataLoader(d.Rows(), batch_size=3, num_workers=2, worker_type=kind))
     assert [listed(batch) for batch in found] == loaded(d.Rows(), batch_size=3)
