@@ -55,7 +55,12 @@ class Passes:
         order = order_of(self.sampler)
         if order is not None:
             return OrderIterator(order(state.seed, state.epoch), state)
-        return itertools.islice(iter(self.sampler), state.position, None)
+        return map(_kept, itertools.islice(iter(self.sampler), state.position, None))
+
+
+def _kept(index: Any) -> Any:
+    """A batch's indices, which can be gone through once if they are an iterator, as a list."""
+    return list(index) if isinstance(index, Iterator) else index
 
 
 def as_dict(state: OrderState, fingerprint: dict[str, Any]) -> dict[str, Any]:

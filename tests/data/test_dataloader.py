@@ -156,6 +156,13 @@ def test_streams(options, expected):
     assert len(loader) == len(expected)
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_sampler_may_yield_iterators(workers):
+    batches = [iter([0, 1]), (number for number in (3, 2))]
+    loader = DataLoader([5, 6, 7, 8], batch_sampler=batches, num_workers=workers)
+    assert [batch.tolist() for batch in loader] == [[5, 6], [8, 7]]
+
+
 def test_a_stream_without_batching():
     assert list(DataLoader(Stream(3), batch_size=None)) == [0, 1, 2]
     assert len(DataLoader(SizedStream(3), batch_size=None)) == 3
