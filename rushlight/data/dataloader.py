@@ -65,6 +65,7 @@ class DataLoader(Generic[Batch]):
 
     _initialized = False
     _latest: DataLoaderIterator | AheadPass | None = None
+    _goes_on_elsewhere = False  # a state was loaded after the latest pass had begun
     _crew: Crew | None = None
     _begun = 0
     _resumed: dict[str, Any] | None = None
@@ -153,7 +154,7 @@ class DataLoader(Generic[Batch]):
                 f"timeout={self.timeout} needs worker processes; set num_workers > 0"
             )
         state, resumed = self._passes.begin(), self._resumed
-        self._resumed = None
+        self._resumed, self._goes_on_elsewhere = None, False
         if self.num_workers == 0:
             passing = self._latest = DataLoaderIterator(self, state, resumed)
             return passing
@@ -219,7 +220,7 @@ class DataLoader(Generic[Batch]):
         [[2, 3], [4, 5], [6, 7]]
         """
         latest = self._latest
-        if latest is None or latest.ended:
+        if latest is None or latest.ended or self._goes_on_elsewhere:
             return as_dict(self._passes.upcoming(), self._fingerprint()) | (self._resumed or {})
         return as_dict(latest.state, self._fingerprint()) | latest.stream_state()
 
@@ -245,7 +246,7 @@ class DataLoader(Generic[Batch]):
         """
         self._passes.resume(from_dict(state_dict, self._fingerprint()))
         self._resumed = {name: state_dict[name] for name in STREAM if name in state_dict} or None
-        self._latest = None
+        self._goes_on_elsewhere = True
 
     def _fingerprint(self) -> dict[str, Any]:
         sampler = self._index_sampler

@@ -38,7 +38,10 @@ class Pictures(Dataset[np.ndarray]):
 def opened(target: str, length: int) -> Any:
     """A data set or a loader; `length` is that of a window of tokens."""
     if os.path.exists(target) or any(sign in target for sign in "{*"):
-        return _of_path(target, length)
+        try:
+            return _of_path(target, length)
+        except (ValueError, OSError) as error:  # what a reader says of a file
+            raise TargetError(str(error)) from error
     where, colon, name = target.rpartition(":")
     if not colon or os.sep in name or "//" in name:
         raise TargetError(f"there is no file or folder {target!r}")
@@ -115,10 +118,12 @@ def _of_folder(path: Path, length: int) -> Any:
 def _numpy(target: str, length: int) -> Any:
     from rushlight.data import NumpyDataset, TokenDataset
 
-    array = np.load(target, mmap_mode="r", allow_pickle=False) if "*" not in target else None
-    if array is None or (array.ndim == 1 and array.dtype.kind in "ui"):
+    if "*" in target:
         return TokenDataset(target, length)
-    return NumpyDataset(target)
+    rows = NumpyDataset(target)  # which says more of a damaged file than NumPy
+    array = np.load(target, mmap_mode="r", allow_pickle=False)
+    is_tokens = array.ndim == 1 and array.dtype.kind in "ui"
+    return TokenDataset(target, length) if is_tokens else rows
 
 
 def _tokens(target: str, length: int) -> Any:

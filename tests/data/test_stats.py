@@ -198,3 +198,14 @@ def test_advice_on_a_machine_that_does_much_else(monkeypatch):
     monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 1.0, 1.0), raising=False)
     found = advise(replace(NOTHING, wait=5, step=5, workers=[worker(9, 1, 1)] * 2))
     assert "other programs use the machine too (a load of 1000.0" in found[1]
+
+
+def test_a_state_that_is_loaded_leaves_them():
+    loader = DataLoader(range(8), batch_size=2)
+    state = loader.state_dict()
+    assert len(list(loader)) == 4
+    loader.load_state_dict(state)
+    assert loader.stats().batches == 4
+    assert loader.state_dict() == state
+    next(iter(loader))
+    assert loader.stats().batches == 1

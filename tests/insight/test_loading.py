@@ -87,13 +87,16 @@ WRONG = [
     ("json.py:waves", "has the name of another module"),
     ("odd.xyz", "'odd.xyz' ends in none of .npy"),
     ("empty", "are neither pictures nor other files"),
+    ("few.bin", "10 tokens are less than one window"),
+    ("bad.npy", "bad.npy is no .npy file: it begins with b'import"),
 ]
 
 
 @pytest.mark.parametrize(("target", "words"), WRONG)
 def test_what_cannot_be_looked_at(target, words, folder, capsys):
-    for name in ("seen.py", "json.py", "odd.xyz"):
-        (folder / name).write_text(PROGRAM)
+    for name in ("seen.py", "json.py", "odd.xyz", "bad.npy"):
+        (folder / name).write_text(PROGRAM.lstrip())
+    (folder / "few.bin").write_bytes(bytes(20))
     (folder / "empty").mkdir()
     code, text = said(capsys, target)
     assert code == 2
