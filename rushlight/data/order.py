@@ -76,7 +76,7 @@ class BlockOrder(Sequence[int]):
 
     def _read(self, start: int, stop: int) -> list[int]:
         number, place = divmod(start, self.block_size)
-        if place + stop - start <= self.block_size:
+        if start < stop <= start - place + self.block_size:
             return self._block(number)[place : place + stop - start].tolist()
         items: list[int] = []
         while start < stop:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rushlight.data.order import BatchOrder, BlockOrder, OrderIterator, OrderState, random_stream
@@ -20,6 +20,7 @@ def squares(length, block_size):
     stop=st.none() | st.integers(-35, 35),
     step=st.sampled_from([None, 1, 2, -1, -3]),
 )
+@example(length=2, block_size=2, start=2, stop=1, step=None)
 def test_block_order_is_the_list_it_stands_for(length, block_size, start, stop, step):
     order = squares(length, block_size)
     expected = [place**2 for place in range(length)]

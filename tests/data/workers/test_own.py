@@ -158,7 +158,7 @@ def test_threads_end_after_an_error(what):
         deadline = time.monotonic() + 5
         while threading.active_count() > before and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert threading.active_count() == before
+        assert threading.active_count() <= before
     finally:
         gc.enable()
 
