@@ -16,7 +16,7 @@ from rushlight.graph.recorder import engine, recorder, value_of
 from rushlight.graph.spec import Spec, spec_of
 from rushlight.graph.worker import is_worker
 from rushlight.ops import FUNCTIONS
-from rushlight.ops.at_once import stacked, values_at_once
+from rushlight.ops.at_once import empty, stacked, values_at_once
 from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor, around_array, from_array, node_of, wrap
 
@@ -89,10 +89,7 @@ def _from_array(array: np.ndarray, owned: bool) -> Tensor:
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, Tensor]:
-    """Pooled memory: a batch as large as the one before costs no new pages."""
-    spec = spec_of(shape, from_numpy_dtype(dtype))
-    buffer = Buffer(spec.nbytes)
-    return buffer.stored(shape, spec.dtype), wrap(input_node(buffer, spec))
+    return empty(shape, from_numpy_dtype(dtype))
 
 
 def gather(fields: Sequence[Any], places: np.ndarray) -> list[Tensor] | None:

@@ -39,10 +39,17 @@ def values_at_once(tensors: Sequence[Any]) -> list[np.ndarray] | None:
     return values if len({value.dtype for value in values}) == 1 else None
 
 
+def empty(shape: tuple[int, ...], dtype: DType) -> tuple[np.ndarray, Tensor]:
+    """Pooled memory to fill, and the tensor that it becomes."""
+    spec = spec_of(shape, dtype)
+    buffer = Buffer(spec.nbytes)
+    return buffer.stored(shape, dtype), wrap(input_node(buffer, spec))
+
+
 def stacked(values: Sequence[np.ndarray], dtype: DType) -> Tensor:
     """Arrays of one shape on a new first axis."""
     count, shape = len(values), values[0].shape
-    result, tensor = _empty((count, *shape), dtype)
+    result, tensor = empty((count, *shape), dtype)
     if shape:
         np.concatenate(values, out=result.reshape(count * shape[0], *shape[1:]))
     else:
@@ -57,17 +64,10 @@ def padded(
     lengths = np.array([len(value) for value in values])[:, None]
     longest, count = int(lengths.max()), len(values)
     shape = (count, longest) if batch_first else (longest, count)
-    result, tensor = _empty((*shape, *values[0].shape[1:]), dtype)
+    result, tensor = empty((*shape, *values[0].shape[1:]), dtype)
     result[...] = np.asarray(fill).astype(result.dtype)
     places = np.arange(longest)
     held = places >= longest - lengths if side == "left" else places < lengths
     rows = result if batch_first else result.swapaxes(0, 1)
     rows[held] = np.concatenate(values)
     return tensor
-
-
-def _empty(shape: tuple[int, ...], dtype: DType) -> tuple[np.ndarray, Tensor]:
-    """Memory to fill, and the tensor that it becomes."""
-    spec = spec_of(shape, dtype)
-    buffer = Buffer(spec.nbytes)
-    return buffer.stored(shape, dtype), wrap(input_node(buffer, spec))

@@ -91,12 +91,9 @@ def as_compute(array: np.ndarray, dtype: DType) -> np.ndarray:
 
 def integers(data: list) -> np.ndarray | None:
     """A list of integers, by far the most frequent kind, as an array; None for any other."""
-    if not data or type(data[0]) is not int:
+    if set(map(type, data)) != {int}:
         return None
-    try:
-        array = np.array(data)
-    except (ValueError, OverflowError):
-        return None
+    array = np.array(data)
     return array if array.dtype == np.int64 else None
 
 

@@ -83,6 +83,8 @@ def test_different_shapes_are_still_refused():
         rl.stack([rl.zeros(2), rl.zeros(3)])
     with Immediate(), pytest.raises(RuntimeError):
         rl.nn.utils.rnn.pad_sequence([rl.zeros(2, 3), rl.zeros(2, 4)])
+    with Immediate(), pytest.raises(IndexError):
+        rl.nn.utils.rnn.pad_sequence([rl.zeros(2), rl.tensor(1.0)])
 
 
 def test_nothing_is_computed_at_once_outside_of_loading_code():

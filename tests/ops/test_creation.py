@@ -212,3 +212,10 @@ def test_subclasses_keep_their_class():
     made = Special([1, 2])
     assert type(made) is Special
     assert type(copy.deepcopy(made)) is Special
+
+
+def test_a_tensor_among_integers_is_read_as_a_number():
+    weight = rl.tensor(2.5, requires_grad=True)
+    made = rl.tensor([1, weight])
+    assert (made.tolist(), made.dtype, made.requires_grad) == ([1.0, 2.5], rl.float32, False)
+    assert rl.tensor([1, rl.tensor([2])]).tolist() == [1, 2]

@@ -246,7 +246,8 @@ def pad_sequence(
     if not parts:
         raise RuntimeError("received an empty list of sequences\nIn pad_sequence.")
     values = values_at_once(parts)
-    if values is not None and len({value.shape[1:] for value in values}) == 1 and values[0].ndim:
+    kinds = {(value.ndim, value.shape[1:]) for value in values or ()}
+    if values is not None and len(kinds) == 1 and values[0].ndim:
         dtype = parts[0].dtype
         return padded_at_once(values, dtype, batch_first, padding_value, padding_side)
     length = max(part.shape[0] for part in parts)
